@@ -1,0 +1,211 @@
+"""The Index facade: the same as the command, for Python."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+
+from indexer import find, index, prune, queries
+from indexer.database import NAME, Database, find_database, open_for_reading, open_for_writing, require_database
+from indexer.decode import decode_batch
+from indexer.errors import UsageError
+from indexer.executors import local_pool
+from indexer.records import (
+    Group,
+    IndexReport,
+    IndexRequest,
+    MatchRule,
+    MoveReport,
+    Plan,
+    Recovered,
+    RunSummary,
+    Status,
+    Tick,
+    UnreadableFile,
+    no_progress,
+)
+
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+
+class Index:
+    """An index of pictures.
+
+    Each call opens the database and closes it; nothing is kept between calls but its path, so an `Index` can be shared by
+    threads and outlives any run.
+
+    Attributes:
+        path: Where the database is, absolute.
+        recovered: What the last writing call found half-done by an interrupted run.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """The index at a path.
+
+        Args:
+            path: The database, made by `update` when it does not exist. None for `IMGINDEX_DB`, else the nearest
+                `imgindex.db` at or above the current folder, else a new one in the current folder.
+        """
+        given = None if path is None else os.fsdecode(path)
+        self.path = find_database(given) or os.path.abspath(NAME)
+        self.recovered = Recovered()
+
+    def update(
+        self,
+        *folders: Path,
+        files: Iterable[Path] | None = None,
+        exclude: Iterable[str] = (),
+        all_files: bool = False,
+        retry: bool = False,
+        confirm_missing: bool = False,
+        jobs: int | None = None,
+        tick: Tick = no_progress,
+    ) -> IndexReport:
+        """Brings the index up to date with folders, reading only files that are new or have changed.
+
+        Args:
+            *folders: The folders to walk.
+            files: Look at these files alone; they must lie in the folders.
+            exclude: Glob patterns of names, or of paths relative to the folder, that are left out.
+            all_files: Look at every file, whatever its name ends in.
+            retry: Read files again that could not be read before.
+            confirm_missing: Believe that many or all files of a folder are gone.
+            jobs: Worker processes, None for one a processor, 0 to decode in this process.
+            tick: Called with a stage, the files done since the last call, and the files in all when known.
+
+        Raises:
+            SafetyError: When a folder is missing.
+            UsageError: When there is no folder, or a listed file lies outside the folders.
+            DatabaseError: When the database cannot be used.
+            LockedError: When another run is writing.
+        """
+        request = index_request(
+            folders, files, exclude=exclude, all_files=all_files, retry=retry, confirm_missing=confirm_missing
+        )
+        with self._writing() as database, local_pool(jobs) as executor:
+            return index.update(database, request, executor, decode_batch, tick)
+
+    def groups(self, *paths: Path, match: MatchRule | str = MatchRule.BYTES) -> tuple[Group, ...]:
+        """The groups of files that show the same picture, by the keeper's path.
+
+        Args:
+            *paths: Only look at files at or below these.
+            match: `bytes` (equal digest) or `hash` (equal dHash: unverified, finds look-alikes too).
+        """
+        with self._reading() as database:
+            return find.groups(database, MatchRule(match), map(canonical, paths))
+
+    def plan(self, *paths: Path, match: MatchRule | str = MatchRule.BYTES) -> Plan:
+        """What a prune would move, and what it would keep; nothing is changed."""
+        with self._reading() as database:
+            return find.plan(database, MatchRule(match), map(canonical, paths))
+
+    def carry_out(self, plan: Plan, *, quarantine: Path | None = None, tick: Tick = no_progress) -> MoveReport:
+        """Moves the surplus of a plan into the quarantine, each file after it and its keeper were read and compared.
+
+        Args:
+            plan: What `plan` gave.
+            quarantine: A folder for the surplus; None for one beside each root.
+            tick: As for `update`.
+
+        Raises:
+            SafetyError: When no quarantine can be made. Then nothing was moved.
+        """
+        place = None if quarantine is None else canonical(quarantine)
+        with self._writing(existing=True) as database:
+            return prune.carry_out(database, plan, place, tick)
+
+    def undo(self, run: int | None = None, *, tick: Tick = no_progress) -> MoveReport:
+        """Moves the files of a prune back to where they were; by default those of the newest prune."""
+        with self._writing(existing=True) as database:
+            return prune.undo(database, run, tick)
+
+    def purge(self, older_than_s: int, *, dry_run: bool = True, tick: Tick = no_progress) -> MoveReport:
+        """DELETES for good the quarantined files of prunes older than a span; by default only tells which."""
+        with self._writing(existing=True) as database:
+            return prune.purge(database, older_than_s, dry_run=dry_run, tick=tick)
+
+    def recover(self) -> Recovered:
+        """Brings to an end what an interrupted prune, undo or purge left; every writing call does so by itself."""
+        with self._writing(existing=True):
+            return self.recovered
+
+    def unreadable(self, *paths: Path) -> list[UnreadableFile]:
+        """The files that cannot be read or decoded, with the reason, by path."""
+        with self._reading() as database:
+            return find.unreadable(database, map(canonical, paths))
+
+    def status(self) -> Status:
+        """What the index holds."""
+        with self._reading() as database, database.reading() as tx:
+            count, size = queries.quarantined(tx)
+            return Status(
+                database=self.path,
+                database_bytes=os.path.getsize(self.path),
+                roots=queries.root_summaries(tx, database.bases(queries.roots(tx))),
+                contents=queries.count_contents(tx),
+                due=queries.count_due(tx, ()),
+                quarantined=count,
+                quarantined_bytes=size,
+            )
+
+    def history(self, limit: int = 20) -> list[RunSummary]:
+        """The latest runs, newest first."""
+        with self._reading() as database, database.reading() as tx:
+            return queries.runs(tx, limit)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Database]:
+        with open_for_reading(require_database(self.path)) as database:
+            yield database
+
+    @contextlib.contextmanager
+    def _writing(self, *, existing: bool = False) -> Iterator[Database]:
+        """The database, recovered from an interrupted run, while nobody else writes."""
+        with open_for_writing(require_database(self.path) if existing else self.path) as database:
+            self.recovered = prune.recover(database)
+            try:
+                yield database
+            except KeyboardInterrupt:
+                prune.recover(database)
+                raise
+
+
+def canonical(path: Path) -> str:
+    """A path as the index knows it: absolute, without links in its folders."""
+    return os.path.realpath(os.fsdecode(path))
+
+
+def index_request(
+    folders: Iterable[Path],
+    files: Iterable[Path] | None,
+    *,
+    exclude: Iterable[str],
+    all_files: bool,
+    retry: bool,
+    confirm_missing: bool,
+) -> IndexRequest:
+    """What to look at, with every path in its canonical form.
+
+    Raises:
+        UsageError: When there is no folder, or a listed file lies outside the folders.
+    """
+    places = tuple(dict.fromkeys(map(canonical, folders)))
+    if not places:
+        raise UsageError("no folder given", "imgindex index FOLDER")
+    listed = None if files is None else tuple(map(_without_links_above, files))
+    outside = [path for path in listed or () if not any(_below(path, place) for place in places)]
+    if outside:
+        raise UsageError(f"{outside[0]!r} lies in none of the folders", "name the folder that holds the listed files")
+    return IndexRequest(places, tuple(exclude), listed, all_files, retry, confirm_missing)
+
+
+def _without_links_above(path: Path) -> str:
+    """A file's path with its folder in canonical form; the file itself may be a link, which is not followed."""
+    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _below(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")

@@ -1,0 +1,277 @@
+"""Reads and decodes one file: what workers run.
+
+The bytes that are decoded are the bytes that were digested. Pillow's plugins are limited to an allow-list, by content and
+not by name, so that no PostScript interpreter can be started and no rarely tested parser is reached. Whatever a picture
+does to its decoder, the answer is a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import cache
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from indexer.diff import is_unsettled
+from indexer.filesystem import born_ns, chunks, open_regular, stamp_from
+from indexer.fingerprint import GROUND, HASH_SIDE, fingerprint, reduction
+from indexer.records import (
+    Fingerprint,
+    Fingerprinted,
+    NotPicture,
+    Outcome,
+    Reading,
+    Recognised,
+    Task,
+    Unreadable,
+)
+
+MAX_FILE_BYTES = 512 << 20
+"""A larger file is not read: no picture that can be decoded within `MAX_PIXELS` needs it."""
+MAX_PIXELS = 100_000_000
+"""A larger picture is not decoded: as RGBA it would fill 0.4 GB."""
+MAX_JPEG_PIXELS = 250_000_000
+"""The same for JPEG, which is decoded at a reduced scale; the largest phone cameras make 200 million."""
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF")
+"""What Pillow itself may decode. A JPEG with more pictures behind it opens as MPO."""
+_PILLOW_MODULES = {"WEBP": "WebP", "DIB": "Bmp"}
+PLUGINS = {"HEIF": ("pillow_heif", "heif"), "JXL": ("pillow_jxl", "jxl")}
+"""Format → module that adds it, and the extra of imgindex that installs it."""
+ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation → what makes the picture upright. Source: Exif 2.3, tag 274."""
+_TURNED = 5
+"""From this orientation on, width and height change places."""
+
+
+class _ChangingError(Exception):
+    """The file changed while it was being read."""
+
+
+def decode_batch(tasks: Sequence[Task], known: frozenset[bytes]) -> list[Outcome]:
+    """The outcome of each file, in order; never raises for the sake of a file.
+
+    Args:
+        tasks: The files.
+        known: SHA-256 digests of contents that need no decoding.
+    """
+    met: set[bytes] = set(known)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return [_outcome(task, met) for task in tasks]
+
+
+def _outcome(task: Task, known: set[bytes]) -> Outcome:
+    """What reading and decoding one file gives; a content that it fingerprints joins the known ones."""
+    try:
+        data, reading = read_stable(task.path)
+    except OSError as error:
+        return Unreadable(task.file_id, f"cannot be read: {error.strerror or error}")
+    except _ChangingError:
+        return Unreadable(task.file_id, "changed while it was being read")
+    digest = hashlib.sha256(data).digest()
+    if digest in known:
+        return Recognised(task.file_id, reading, digest)
+    try:
+        found = decode(data)
+    except UnidentifiedImageError:
+        if not task.claims_picture:
+            return NotPicture(task.file_id, reading)
+        return Unreadable(task.file_id, unidentified_reason(data), reading, digest)
+    except Exception as error:  # noqa: BLE001 - decoders raise anything, and one bad file must not stop a million
+        return Unreadable(task.file_id, failure_reason(error), reading, digest)
+    known.add(digest)
+    return Fingerprinted(task.file_id, reading, digest, found)
+
+
+def read_stable(path: str) -> tuple[bytes, Reading]:
+    """The bytes of a file that did not change while they were read; one that did is read once more.
+
+    Raises:
+        OSError: When it cannot be read, is no regular file or is larger than `MAX_FILE_BYTES`.
+        _ChangingError: When it changed both times.
+    """
+    for _attempt in range(2):
+        descriptor, before = open_regular(path)
+        try:
+            if before.st_size > MAX_FILE_BYTES:
+                raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+            data = os.read(descriptor, before.st_size + 1)
+            if 0 < len(data) < before.st_size:
+                data = b"".join(chunks(descriptor))
+            now_ns, after = time.time_ns(), stamp_from(os.fstat(descriptor))
+            if after == stamp_from(before) and len(data) == after.size:
+                return data, Reading(after, is_unsettled(after.mtime_ns, after.ctime_ns, now_ns), born_ns(descriptor))
+        finally:
+            os.close(descriptor)
+    raise _ChangingError
+
+
+def decode(data: bytes) -> Fingerprint:
+    """The fingerprint of a picture in memory.
+
+    Raises:
+        UnidentifiedImageError: When the bytes are none of the formats.
+        Exception: Whatever the decoder raises.
+    """
+    if not data:
+        raise ValueError("empty file")
+    Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS
+    with Image.open(BytesIO(data), formats=formats()) as picture:
+        width, height, mode, name = *picture.size, picture.mode, picture.format or ""
+        is_jpeg = name in {"JPEG", "MPO"}
+        if not is_jpeg and width * height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        if is_jpeg:
+            picture.draft("RGB" if mode == "RGB" else "L", (HASH_SIDE, HASH_SIDE))
+        picture.load()
+        orientation = _orientation(picture)
+        small = upright(flattened(reduced(picture)), orientation)
+    if orientation >= _TURNED:
+        width, height = height, width
+    return fingerprint(small, width=width, height=height, format=name, mode=mode)
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """The formats that can be decoded here: Pillow's allow-list, and those of the plugins that are installed."""
+    found = list(FORMATS)
+    for name, (module, _extra) in PLUGINS.items():
+        try:
+            plugin = importlib.import_module(module)
+        except ImportError:
+            continue
+        if name == "HEIF":
+            plugin.register_heif_opener()
+        found.append(name)
+    for name in FORMATS:
+        importlib.import_module(f"PIL.{_PILLOW_MODULES.get(name, name.title())}ImagePlugin")
+    return tuple(name for name in found if name in Image.OPEN)
+
+
+def reduced(picture: Image.Image) -> Image.Image:
+    """The picture shrunk to thumbnail size by whole numbers, averaging; modes that cannot be averaged are converted."""
+    if picture.mode in {"P", "PA", "1"} or (picture.mode == "RGB" and "transparency" in picture.info):
+        picture = picture.convert("L" if picture.mode == "1" else "RGBA" if _has_alpha(picture) else "RGB")
+    elif picture.mode == "I" or picture.mode.startswith(("I;", "F")):
+        picture = _as_grey(picture)
+    factors = reduction(*picture.size)
+    return picture if factors == (1, 1) else picture.reduce(factors)
+
+
+def flattened(picture: Image.Image) -> Image.Image:
+    """The picture in mode L or RGB, transparent parts on `GROUND`."""
+    if picture.mode in {"L", "RGB"}:
+        return picture
+    if picture.mode in {"LA", "La", "RGBA", "RGBa", "PA"}:
+        layer = picture.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*GROUND, 255))
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    if picture.mode == "LAB":
+        return _from_lab(picture)
+    return picture.convert("RGB")
+
+
+def upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture turned as its EXIF orientation, 1 to 8, says."""
+    method = _UPRIGHT.get(orientation)
+    return picture if method is None else picture.transpose(method)
+
+
+def unidentified_reason(data: bytes) -> str:
+    """Why bytes that claim to be a picture are none that can be decoded, with the remedy where there is one."""
+    brand = data[8:12]
+    if data[4:8] == b"ftyp" and brand in {b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"}:
+        return _plugin_reason("HEIF")
+    if data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return _plugin_reason("JXL")
+    if data.lstrip()[:1] == b"<":
+        return "not a picture: holds markup (a web page, an error message or SVG)"
+    return "not a picture of a known format"
+
+
+def failure_reason(error: Exception) -> str:
+    """An exception of a decoder in one line."""
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"more pixels than imgindex decodes ({MAX_PIXELS:,}; JPEG {MAX_JPEG_PIXELS:,})"
+    if isinstance(error, MemoryError):
+        return "needs more memory than a worker may use"
+    return f"cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}"[:300]
+
+
+def _plugin_reason(name: str) -> str:
+    if name in formats():
+        return f"cannot be decoded: damaged {name}"
+    return f"{name} needs a plugin: pip install 'imgindex[{PLUGINS[name][1]}]', then imgindex index --retry"
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none or it cannot be parsed: broken metadata is no broken picture."""
+    try:
+        value = picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - Pillow's EXIF parser raises half a dozen kinds on junk
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode == "PA" or "transparency" in picture.info
+
+
+def _as_grey(picture: Image.Image) -> Image.Image:
+    """A picture of 16-bit, 32-bit or float samples in mode L.
+
+    Samples up to 255 or 65,535 are taken to have that white; others are stretched from their darkest to their brightest.
+    """
+    samples = np.asarray(picture, dtype=np.float32)
+    finite = samples[np.isfinite(samples)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if picture.mode.startswith("I;16"):
+        low, high = 0.0, 65_535.0
+    elif low >= 0 and 1 < high <= 65_535:  # noqa: PLR2004 - white of 16 bits
+        low, high = 0.0, 255.0 if high <= 255 else 65_535.0  # noqa: PLR2004 - white of 8 bits
+    scaled = np.nan_to_num((samples - low) * (255.0 / (high - low or 1.0)))
+    return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
+
+
+def _from_lab(picture: Image.Image) -> Image.Image:
+    """A CIELAB picture (D50, 8 bits a channel) in sRGB.
+
+    Source: CIE 15:2004 for Lab to XYZ; Lindbloom's D50 matrix for XYZ to linear sRGB; IEC 61966-2-1 for its curve.
+    """
+    lab = np.asarray(picture, dtype=np.int16).astype(np.float32)
+    lightness = (lab[..., 0] * (100 / 255) + 16) / 116
+    a, b = (np.where(lab[..., i] > 127, lab[..., i] - 256, lab[..., i]) for i in (1, 2))  # noqa: PLR2004 - signed bytes
+    cubes = np.stack((lightness + a / 500, lightness, lightness - b / 200), axis=-1)
+    white = np.array([0.9642, 1.0, 0.8251], dtype=np.float32)
+    xyz = np.where(cubes > 6 / 29, cubes**3, 3 * (6 / 29) ** 2 * (cubes - 4 / 29)) * white
+    matrix = np.array(
+        [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]], dtype=np.float32
+    )
+    linear = np.clip(xyz @ matrix.T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)  # noqa: PLR2004
+    return Image.fromarray(np.clip(encoded * 255 + 0.5, 0, 255).astype(np.uint8))
+
+
+def digest_of(chunked: Iterable[bytes]) -> bytes:
+    """The SHA-256 of bytes that come in pieces."""
+    digest = hashlib.sha256()
+    for chunk in chunked:
+        digest.update(chunk)
+    return digest.digest()

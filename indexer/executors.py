@@ -1,0 +1,203 @@
+"""Opens an executor by name and runs batches on it with few in flight.
+
+The seam is `submit(function, *arguments) -> Future`: inline, a pool of processes that survives its workers, or anything
+with the interface of `concurrent.futures`, such as a cluster's client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import ensure_running, set_forkserver_preload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from indexer.records import Outcome, Task, Unreadable
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
+
+Result = TypeVar("Result")
+Batch = tuple[tuple[Task, ...], frozenset[bytes]]
+"""Files to be read, and the digests of contents that need no decoding."""
+
+TASK_TIMEOUT_S = 60.0
+"""A batch that takes longer is run again file by file; a file that takes longer is unreadable."""
+_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+class Executor(Protocol):
+    """What batches run on."""
+
+    jobs: int
+    """How many batches can run at once."""
+
+    def start(self) -> None:
+        """Gets ready in the background, since there will be work; may be called more than once."""
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
+        """A future of the function's result."""
+
+
+class Inline:
+    """Runs each task at once in this process: for tests, and for debugging a decoder."""
+
+    jobs = 1
+
+    def start(self) -> None:
+        """Nothing to get ready."""
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
+        """A finished future."""
+        future: Future[Result] = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+class LocalPool:
+    """Worker processes on this machine; a worker that dies or hangs costs its task, not the pool."""
+
+    def __init__(self, jobs: int, timeout_s: float) -> None:
+        """Note what is wanted; nothing is started yet."""
+        self.jobs = jobs
+        self._timeout_s = timeout_s
+        self._pool: ProcessPool | None = None
+
+    def start(self) -> None:
+        """Starts the server that workers are forked from, which loads the decoders meanwhile."""
+        if self._pool is None:
+            from pebble import ProcessPool  # noqa: PLC0415 - a run that finds nothing new never needs it
+
+            with _environment(_ONE_THREAD):
+                set_forkserver_preload(["indexer.worker"])
+                ensure_running()
+            self._pool = ProcessPool(max_workers=self.jobs, initializer=_confine, context=_Context())  # type: ignore[arg-type]
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
+        """A future of the result; it raises TimeoutError or ProcessExpired when the worker was lost."""
+        self.start()
+        assert self._pool is not None
+        future: Future[Result] = self._pool.schedule(function, args=arguments, timeout=self._timeout_s)
+        return future
+
+    def stop(self) -> None:
+        """Stops the workers, whatever they are doing."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+
+
+class _Process(ForkServerProcess):
+    """A process that does not import the program's main module, which may lack its `__name__` guard."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - the name that multiprocessing calls
+        program = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return ForkServerProcess._Popen(process_obj)  # type: ignore[attr-defined]  # noqa: SLF001
+        finally:
+            sys.modules["__main__"] = program
+
+
+class _Context(ForkServerContext):
+    """The forkserver way of starting processes: fast, and nothing of the parent is inherited."""
+
+    Process = _Process
+
+
+def default_jobs() -> int:
+    """The number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def local_pool(jobs: int | None = None, timeout_s: float = TASK_TIMEOUT_S) -> Iterator[Executor]:
+    """A pool of processes, stopped at the end whatever happens.
+
+    Args:
+        jobs: Worker processes; None for one a processor, 0 to decode in this process.
+        timeout_s: Seconds that a task may take.
+    """
+    if jobs == 0:
+        yield Inline()
+        return
+    pool = LocalPool(jobs or default_jobs(), timeout_s)
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+def outcomes(
+    executor: Executor, decode_batch: Callable[..., list[Outcome]], batches: Iterable[Batch]
+) -> Iterator[Sequence[Outcome]]:
+    """The outcomes of each batch, as they come, never raising for the sake of a file.
+
+    A batch whose worker was lost is run again file by file, to find the one to blame.
+
+    Args:
+        executor: Where to run them.
+        decode_batch: The function that workers run.
+        batches: Taken one by one, only a few ahead of the results.
+    """
+    waiting = iter(batches)
+    again: deque[Batch] = deque()
+    running: dict[Future[list[Outcome]], Batch] = {}
+    while True:
+        while len(running) < 2 * executor.jobs:
+            batch = again.popleft() if again else next(waiting, None)
+            if batch is None:
+                break
+            running[executor.submit(decode_batch, *batch)] = batch
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            tasks, known = running.pop(future)
+            result = _result(future)
+            if not isinstance(result, str):
+                yield result
+            elif len(tasks) == 1:
+                yield (Unreadable(tasks[0].file_id, result),)
+            else:
+                again.extend(((task,), known) for task in tasks)
+
+
+def _result(future: Future[list[Outcome]]) -> list[Outcome] | str:
+    """What a future gives, or why its worker was lost."""
+    try:
+        return future.result()
+    except TimeoutError:
+        return "decoding took too long and was stopped"
+    except (BrokenExecutor, OSError, MemoryError, RecursionError) as error:
+        exit_code = getattr(error, "exitcode", None)
+        return f"decoding failed: {type(error).__name__}" if exit_code is None else f"decoding crashed ({exit_code})"
+
+
+def _confine() -> None:
+    """What workers run first; imported there, so that this module stays light here."""
+    from indexer.worker import confine  # noqa: PLC0415
+
+    confine()
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables that hold for processes started meanwhile: numpy reads them when it is imported."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,40 @@
+"""The story from index to groups: a pure read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from indexer import queries
+from indexer.choose import group_of
+from indexer.database import Database
+from indexer.places import places_of
+from indexer.records import Group, MatchRule, Plan, UnreadableFile
+
+
+def groups(database: Database, match: MatchRule, paths: Iterable[str] = ()) -> tuple[Group, ...]:
+    """The groups among the indexed files, by the keeper's path.
+
+    Args:
+        database: The index.
+        match: What the files of a group share.
+        paths: Absolute paths; only files at or below them are looked at. None for all.
+
+    Raises:
+        UsageError: When a path lies outside every root.
+    """
+    with database.reading() as tx:
+        bases = database.bases(queries.roots(tx))
+        found = map(group_of, queries.groups(tx, match, bases, places_of(bases, paths)))
+        return tuple(sorted((group for group in found if group), key=lambda group: group.keeper.full_path))
+
+
+def plan(database: Database, match: MatchRule, paths: Iterable[str] = ()) -> Plan:
+    """What `prune` shows, and carries out when it is told to."""
+    return Plan(match, groups(database, match, paths))
+
+
+def unreadable(database: Database, paths: Iterable[str] = ()) -> list[UnreadableFile]:
+    """The unreadable files at or below given paths, all of them without any."""
+    with database.reading() as tx:
+        bases = database.bases(queries.roots(tx))
+        return queries.unreadable_files(tx, bases, places_of(bases, paths))

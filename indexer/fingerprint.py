@@ -1,0 +1,146 @@
+"""Pixels → hashes and thumbnail: what imgindex remembers of a picture.
+
+Both hashes are linear maps of the grey picture followed by a comparison, so each is two small matrix products: resampling
+and cosine transform are multiplied together once for every length and kept.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.records import Fingerprint, Recipe
+
+Floats = NDArray[np.float32]
+
+THUMBNAIL_SIDE = 192
+"""Longest side of a thumbnail, in pixels: enough to compare by region and to show in a page of hundreds."""
+HASH_SIDE = 64
+"""Side of the square that the DCT hash is taken from, and the shortest side that decoding must leave."""
+FREQUENCIES = 16
+"""The DCT hash holds FREQUENCIES² bits."""
+THIN_SIDE = 32
+"""A long strip is not made thinner than this while it is made shorter."""
+GROUND = (255, 255, 255)
+"""What shows through transparent pixels: white, as on most pages."""
+THUMBNAIL_QUALITY = 75
+NOISE = 1.0
+"""DCT sums below this are rounding errors of 32-bit floats: 64 × 64 pixels of up to 255 err by less than 0.5."""
+
+RECIPE = Recipe(
+    name="imgindex",
+    version=1,
+    parameters=f"lanczos3 dhash8 dct{FREQUENCIES}of{HASH_SIDE} thumb{THUMBNAIL_SIDE}q{THUMBNAIL_QUALITY} ground255",
+)
+
+
+def reduction(width: int, height: int) -> tuple[int, int]:
+    """The whole numbers by which to shrink a picture to thumbnail size, horizontally and vertically.
+
+    They are equal but for long strips, which would vanish: those keep `THIN_SIDE` pixels where they have them.
+
+    >>> reduction(500, 375), reduction(10_000, 100), reduction(64, 48)
+    ((3, 3), (53, 3), (1, 1))
+    """
+    factor = -(-max(width, height) // THUMBNAIL_SIDE)
+    return min(factor, max(1, width // THIN_SIDE)), min(factor, max(1, height // THIN_SIDE))
+
+
+def fingerprint(picture: Image.Image, *, width: int, height: int, format: str, mode: str) -> Fingerprint:  # noqa: A002
+    """The fingerprint of a picture that was already shrunk to thumbnail size.
+
+    Args:
+        picture: Mode L or RGB, upright, no side longer than `THUMBNAIL_SIDE` but for long strips.
+        width: Of the picture as stored, upright, in pixels.
+        height: Likewise.
+        format: As Pillow names it.
+        mode: As Pillow names it.
+    """
+    grey = np.asarray(picture if picture.mode == "L" else picture.convert("L"), dtype=np.float32)
+    across = grey @ _horizontal(grey.shape[1])
+    dhash = _difference_hash(across[:, :9])
+    phash, detail = _cosine_hash(across[:, 9:])
+    return Fingerprint(dhash, phash, width, height, format, mode, detail, thumbnail_jpeg(picture))
+
+
+def thumbnail_jpeg(picture: Image.Image) -> bytes:
+    """The picture as a small JPEG."""
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
+    return buffer.getvalue()
+
+
+def _difference_hash(across: Floats) -> int:
+    """64 bits, each 1 where a pixel of the 9×8 picture is brighter than its left neighbour.
+
+    Args:
+        across: Shape (height, 9), the grey picture resampled horizontally, not yet rounded.
+
+    The picture is rounded to whole grey levels after each pass, as Pillow does; without it flat areas would hash noise.
+
+    Source: Krawetz, "Kind of Like That", 2013; bit for bit what `imagehash.dhash` gives for the same grey picture.
+    """
+    rounded = np.clip(np.floor(across + 0.5), 0, 255)
+    small = np.clip(np.floor(lanczos(across.shape[0], 8) @ rounded + 0.5), 0, 255)
+    return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")
+
+
+def _cosine_hash(across: Floats) -> tuple[bytes, float]:
+    """256 bits, each 1 where a low frequency is above the median of all, and the contrast in those frequencies.
+
+    Args:
+        across: Shape (height, 16), the grey picture's lowest horizontal frequencies, row by row.
+
+    Source: Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010; the definition of
+    `imagehash.phash(hash_size=16)`, computed without rounding between the steps.
+    """
+    low = _low_frequencies(across.shape[0]) @ across
+    low[np.abs(low) < NOISE] = 0
+    ordered = np.sort(low, axis=None)
+    median = (ordered[ordered.size // 2 - 1] + ordered[ordered.size // 2]) / 2
+    energy = np.square(low * _orthonormal())
+    return np.packbits(low > median).tobytes(), float(np.sqrt(energy.sum() - energy[0, 0])) / HASH_SIDE
+
+
+@cache
+def lanczos(length: int, samples: int) -> Floats:
+    """The matrix, shape (samples, length), that resamples a line of pixels as Pillow's LANCZOS does.
+
+    Source: Duchon, "Lanczos Filtering in One and Two Dimensions", 1979; window of 3, widened when shrinking.
+    """
+    scale = length / samples
+    width = max(scale, 1.0)
+    centres = (np.arange(samples)[:, None] + 0.5) * scale
+    pixels = np.arange(length)[None, :]
+    first = np.maximum((centres - 3 * width + 0.5).astype(int), 0)
+    last = np.minimum((centres + 3 * width + 0.5).astype(int), length)
+    distance = (pixels + 0.5 - centres) / width
+    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)  # noqa: PLR2004
+    weights[(pixels < first) | (pixels >= last)] = 0
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+@cache
+def _low_frequencies(length: int) -> Floats:
+    """Shape (16, length): resampling to 64 pixels, then the 16 lowest terms of their DCT-II, not normalised."""
+    frequencies = np.arange(FREQUENCIES)[:, None]
+    cosines = np.cos(np.pi * frequencies * (2 * np.arange(HASH_SIDE)[None, :] + 1) / (2 * HASH_SIDE))
+    return np.asarray(cosines @ lanczos(length, HASH_SIDE), dtype=np.float32)
+
+
+@cache
+def _horizontal(length: int) -> Floats:
+    """Shape (length, 25): what both hashes need of a row of pixels, in one product."""
+    return np.ascontiguousarray(np.vstack((lanczos(length, 9), _low_frequencies(length))).T)
+
+
+@cache
+def _orthonormal() -> Floats:
+    """Shape (16, 16): the factors that turn the sums of the DCT into coefficients that keep energy."""
+    factors = np.full(FREQUENCIES, np.sqrt(2 / HASH_SIDE), dtype=np.float32)
+    factors[0] = np.sqrt(1 / HASH_SIDE)
+    return np.outer(factors, factors)

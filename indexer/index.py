@@ -1,0 +1,377 @@
+"""The story from folders to index: scan → diff → fingerprint → store.
+
+The database is the work list: scanning marks the files that have to be read, reading takes them from there. A run that is
+stopped at any moment leaves an index from which the next one goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from indexer import queries, scan
+from indexer.database import Database
+from indexer.diff import folder_changes, is_unsettled, listing_digest
+from indexer.errors import SafetyError
+from indexer.executors import Batch, Executor, outcomes
+from indexer.filesystem import born_ns, folder_exists
+from indexer.fingerprint import RECIPE
+from indexer.places import Place, joined, outermost, relative_to, split
+from indexer.records import (
+    Added,
+    Altered,
+    Fingerprinted,
+    FolderChanges,
+    Gone,
+    IndexReport,
+    IndexRequest,
+    Listing,
+    Outcome,
+    NotPicture,
+    Task,
+    Tick,
+    Unlisted,
+    Unreadable,
+    UnreadableFile,
+    no_progress,
+)
+from indexer.text import count_text, printable
+
+BATCH_FILES = 32
+BATCH_BYTES = 16 << 20
+"""A batch ends at either: small enough to share the work out evenly, large enough that handing it over costs little."""
+STORE_OUTCOMES = 1_000
+STORE_SECONDS = 1.0
+"""Results are committed at either: what a killed run loses."""
+APPLY_CHANGES = 5_000
+"""Changes found by the scan that go into one transaction."""
+MISSING_SHARE = 0.2
+MISSING_FILES = 1_000
+MISSING_LEAST = 5
+"""More than this share of a root's files, or more than this number, does not vanish by itself (but a few may)."""
+
+DecodeBatch = Callable[..., list[Outcome]]
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What the scan of one place has met so far."""
+
+    root_id: int
+    base: str
+    below: str
+    files: int = 0
+    new: int = 0
+    moved: int = 0
+    gone: array[int] = field(default_factory=lambda: array("q"))
+    unlisted: list[Unlisted] = field(default_factory=list)
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What reading files has met so far."""
+
+    first_new: int
+    """Files with this id or a larger one were found by this run."""
+    due: dict[int, queries.DueFile] = field(default_factory=dict)
+    """Files handed out and not stored yet."""
+    new: int = 0
+    changed: int = 0
+    decoded: int = 0
+    unreadable: list[tuple[queries.DueFile, str]] = field(default_factory=list)
+
+
+def update(
+    database: Database,
+    request: IndexRequest,
+    executor: Executor,
+    decode_batch: DecodeBatch,
+    tick: Tick = no_progress,
+) -> IndexReport:
+    """Brings the index up to date with the given folders.
+
+    Args:
+        database: Open for writing.
+        request: What to look at.
+        executor: Started when the first file is found that has to be read.
+        decode_batch: What workers run.
+        tick: Told of progress.
+
+    Raises:
+        SafetyError: When a folder is missing. Nothing was changed.
+        UsageError: When a listed file lies outside the folders.
+    """
+    started = time.monotonic()
+    with database.writing() as tx:
+        places = [_place(database, tx, path) for path in request.folders]
+        run_id = queries.start_run(tx, "index", time.time_ns())
+        stale = queries.refill(tx, RECIPE.key)
+        retried = sum(queries.retry_unreadable(tx, *place) for place in places) if request.retry else 0
+        bases = database.bases(queries.roots(tx))
+        first_new = queries.newest_file(tx) + 1
+    if stale or retried:
+        executor.start()
+    scans = [_Scan(root_id, bases[root_id], below) for root_id, below in outermost(places)]
+    for scanned in scans:
+        _scan(database, scanned, request, executor, tick)
+        _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
+    reading = _Reading(first_new)
+    _read_due(database, places, reading, executor, decode_batch, retry=request.retry, tick=tick)
+    with database.writing() as tx:
+        report = _report(tx, scans, reading, bases, time.monotonic() - started)
+        queries.finish_run(tx, run_id, time.time_ns(), counts_of(report))
+    return report
+
+
+def counts_of(report: IndexReport) -> dict[str, int | float]:
+    """The numbers of a report, as `--json` prints them and `history` keeps them."""
+    names = ("files", "new", "changed", "moved", "unchanged", "gone", "decoded", "unreadable")
+    return {**{name: getattr(report, name) for name in names}, "seconds": round(report.seconds, 3)}
+
+
+# ---------------------------------------------------------------------------------------------------------------- places
+
+
+def _place(database: Database, tx: Connection, path: str) -> Place:
+    """The root, and the path in it, that a folder to be indexed belongs to; roots that overlap become one."""
+    bases = database.bases(queries.roots(tx))
+    if not folder_exists(path):
+        raise SafetyError(
+            f"'{printable(path)}' is missing or not a folder: nothing is concluded from that",
+            "mount it or correct the path; `imgindex status` lists the folders indexed so far",
+        )
+    for root_id, base in bases.items():
+        below = relative_to(path, base)
+        if below is not None:
+            return root_id, below
+    new_id = queries.add_root(tx, database.stored(path))
+    for root_id, base in bases.items():
+        prefix = relative_to(base, path)
+        if prefix:
+            queries.merge_root(tx, root_id, new_id, prefix)
+    return new_id, ""
+
+
+# -------------------------------------------------------------------------------------------------------------- scanning
+
+
+def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: Executor, tick: Tick) -> None:
+    """Compares what lies on disk with the index, folder by folder, and stores what is new or altered."""
+    with database.reading() as tx:
+        unseen = queries.folders(tx, scanned.root_id, scanned.below)
+    pending: list[FolderChanges] = []
+    for found in _found(scanned, request):
+        if isinstance(found, Unlisted):
+            scanned.unlisted.append(found)
+            continue
+        scanned.files += len(found.names)
+        tick("scan", len(found.names), None)
+        changes = _changes(database, unseen.pop(found.path, None), found)
+        if changes is None:
+            continue
+        if any(isinstance(change, Added | Altered) for change in changes.changes):
+            executor.start()
+        scanned.gone.extend(change.file_id for change in changes.changes if isinstance(change, Gone))
+        pending.append(changes)
+        if sum(len(waiting.changes) for waiting in pending) >= APPLY_CHANGES:
+            _apply(database, scanned, pending)
+    _apply(database, scanned, pending)
+    if request.files is None:
+        _note_unseen(database, scanned, unseen)
+
+
+def _found(scanned: _Scan, request: IndexRequest) -> Iterator[Listing | Unlisted]:
+    wanted = scan.wanted_files(all_files=request.all_files, exclude=request.exclude)
+    if request.files is None:
+        excluded = scan.excluded_names(request.exclude)
+        return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded)
+    paths = (relative_to(path, scanned.base) for path in request.files)
+    return scan.listed(scanned.base, filter(None, paths), wanted=wanted)
+
+
+def _changes(database: Database, known: queries.KnownFolder | None, listing: Listing) -> FolderChanges | None:
+    """What has to be stored of a folder, None when nothing has."""
+    if known is None:
+        return folder_changes(listing, None, ()) if listing.names else None
+    if listing.whole and known.listing == listing_digest(listing):
+        return None
+    with database.reading() as tx:
+        changes = folder_changes(listing, known.folder_id, queries.known_files(tx, known.folder_id))
+    return changes if changes.changes or changes.calm else None
+
+
+def _apply(database: Database, scanned: _Scan, pending: list[FolderChanges]) -> None:
+    """Stores and empties a list of changes."""
+    if not pending:
+        return
+    with database.writing() as tx:
+        for changes in pending:
+            listing = listing_digest(changes.listing) if changes.calm else None
+            queries.apply_changes(tx, scanned.root_id, changes, listing)
+            scanned.new += sum(isinstance(change, Added) for change in changes.changes)
+    pending.clear()
+
+
+def _note_unseen(database: Database, scanned: _Scan, unseen: dict[str, queries.KnownFolder]) -> None:
+    """Notes the files of known folders that were not met, unless they lie where nothing could be listed."""
+    with database.reading() as tx:
+        for path, known in unseen.items():
+            if not any(relative_to(path, unlisted.path) is not None for unlisted in scanned.unlisted):
+                scanned.gone.extend(row.file_id for row in queries.known_files(tx, known.folder_id))
+
+
+def _settle_gone(database: Database, scanned: _Scan, first_new: int, *, confirmed: bool) -> None:
+    """Gives moved files what was known of them and drops the rows of files that are gone, unless too many are."""
+    if not scanned.gone:
+        return
+    with database.writing() as tx:
+        queries.note_gone(tx, scanned.gone)
+        moved = [found for found in queries.moved_files(tx, first_new) if _is_moved(scanned.base, found)]
+        known = queries.count_files(tx, scanned.root_id, scanned.below) - scanned.new
+        lost = len(scanned.gone) - len({found.gone_id for found in moved})
+        scanned.refused = "" if confirmed else _disbelief(scanned, lost, known)
+        if scanned.refused:
+            scanned.gone = array("q")
+        else:
+            now_ns = time.time_ns()
+            queries.adopt(tx, ((found, is_unsettled(found.mtime_ns, found.ctime_ns, now_ns)) for found in moved))
+            queries.forget_gone(tx)
+            scanned.moved, scanned.new = len(moved), scanned.new - len(moved)
+        queries.drop_gone(tx)
+
+
+def _is_moved(base: str, found: queries.MovedFile) -> bool:
+    """True when the file was made when the gone one was: inode numbers are given to other files after a deletion."""
+    return found.born_ns is not None and born_ns(joined(base, found.path)) == found.born_ns
+
+
+def _disbelief(scanned: _Scan, lost: int, known: int) -> str:
+    """Why it is not believed that files are gone, empty when it is."""
+    empty = lost and not scanned.files
+    mass = lost > MISSING_FILES or (lost >= MISSING_LEAST and lost > MISSING_SHARE * known)
+    if not empty and not mass:
+        return ""
+    place = printable(joined(scanned.base, scanned.below).rstrip("/"))
+    return f"{lost:,} of {count_text(known, 'known file')} in '{place}' seem to be gone"
+
+
+# --------------------------------------------------------------------------------------------------------------- reading
+
+
+def _read_due(
+    database: Database,
+    places: list[Place],
+    reading: _Reading,
+    executor: Executor,
+    decode_batch: DecodeBatch,
+    *,
+    retry: bool,
+    tick: Tick,
+) -> None:
+    """Reads every file that is due and stores what that gives, about once a second."""
+    with database.reading() as tx:
+        total = queries.count_due(tx, places)
+    if not total:
+        return
+    waiting: list[Outcome] = []
+    stored_at = time.monotonic()
+    tick("read", 0, total)
+    for found in outcomes(executor, decode_batch, _batches(database, places, reading, retry=retry)):
+        waiting.extend(found)
+        tick("read", len(found), total)
+        if len(waiting) >= STORE_OUTCOMES or time.monotonic() - stored_at >= STORE_SECONDS:
+            _store(database, reading, waiting)
+            stored_at = time.monotonic()
+    _store(database, reading, waiting)
+
+
+def _batches(database: Database, places: list[Place], reading: _Reading, *, retry: bool) -> Iterator[Batch]:
+    """The files that are due, in batches."""
+    last = 0
+    while True:
+        with database.reading() as tx:
+            due = queries.due_files(tx, places, last)
+            known = queries.known_digests(tx, (row.size for row in due), RECIPE.key, with_unreadable=not retry)
+            bases = database.bases(queries.roots(tx))
+        if not due:
+            return
+        last = due[-1].file_id
+        reading.due.update((row.file_id, row) for row in due)
+        for rows in _cut(due):
+            sizes = {row.size for row in rows}
+            digests = frozenset(digest for size, digest in known if size in sizes)
+            yield tuple(_task(row, bases) for row in rows), digests
+
+
+def _cut(due: list[queries.DueFile]) -> Iterator[list[queries.DueFile]]:
+    """Files in batches of limited number and size."""
+    batch: list[queries.DueFile] = []
+    size = 0
+    for row in due:
+        batch.append(row)
+        size += row.size
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _task(row: queries.DueFile, bases: dict[int, str]) -> Task:
+    return Task(row.file_id, joined(bases[row.root_id], row.path), row.size, scan.claims_picture(split(row.path)[1]))
+
+
+def _store(database: Database, reading: _Reading, waiting: list[Outcome]) -> None:
+    """Stores and empties a list of outcomes."""
+    with database.writing() as tx:
+        queries.store(tx, waiting, RECIPE.key)
+    for outcome in waiting:
+        _count(reading, reading.due.pop(outcome.file_id), outcome)
+    waiting.clear()
+
+
+def _count(reading: _Reading, due: queries.DueFile, outcome: Outcome) -> None:
+    digest = getattr(outcome, "digest", None)
+    reading.decoded += isinstance(outcome, Fingerprinted)
+    if isinstance(outcome, Unreadable):
+        reading.unreadable.append((due, outcome.reason))
+    if isinstance(outcome, NotPicture):
+        reading.new -= due.file_id >= reading.first_new
+    elif due.file_id < reading.first_new:
+        reading.new += due.digest is None
+        reading.changed += due.digest is not None and digest != due.digest
+
+
+def _report(
+    tx: Connection, scans: list[_Scan], reading: _Reading, bases: dict[int, str], seconds: float
+) -> IndexReport:
+    """The report of a finished run."""
+    places = [(scanned.root_id, scanned.below) for scanned in scans]
+    files = sum(scanned.files for scanned in scans) - queries.count_other(tx, places)
+    new = sum(scanned.new for scanned in scans) + reading.new
+    moved = sum(scanned.moved for scanned in scans)
+    return IndexReport(
+        files=files,
+        new=new,
+        changed=reading.changed,
+        moved=moved,
+        unchanged=files - new - reading.changed - moved,
+        gone=sum(len(scanned.gone) for scanned in scans) - moved,
+        decoded=reading.decoded,
+        unreadable=queries.count_unreadable(tx, places),
+        seconds=seconds,
+        unreadable_files=tuple(
+            UnreadableFile(joined(bases[due.root_id], due.path), reason) for due, reason in reading.unreadable
+        ),
+        unlisted=tuple(
+            UnreadableFile(joined(scanned.base, found.path).rstrip("/"), found.reason)
+            for scanned in scans
+            for found in scanned.unlisted
+        ),
+        refused=tuple(scanned.refused for scanned in scans if scanned.refused),
+    )

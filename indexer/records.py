@@ -1,0 +1,513 @@
+"""The frozen dataclasses that flow between stages.
+
+Values in, values out: nothing here opens, reads or decides. Paths are `str` as `os.fsdecode` gives them (bytes that are
+not UTF-8 stand as lone surrogates), times are integer nanoseconds since 1970, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class FileState(IntEnum):
+    """What the index knows of a file's content."""
+
+    DUE = 0
+    """To be read by the next `index`."""
+    PICTURE = 1
+    """Its content is known and was decoded."""
+    UNREADABLE = 2
+    """It could not be read or decoded; the reason is stored."""
+    OTHER = 3
+    """Not a picture, and its name does not claim to be one."""
+
+
+class Kind(StrEnum):
+    """How a surplus file relates to its keeper."""
+
+    BYTES = "bytes"
+    """The same bytes."""
+    HASH = "hash"
+    """Equal dHash, not verified: the tutorial's rule."""
+
+
+class MatchRule(StrEnum):
+    """Which files are put into one group."""
+
+    BYTES = "bytes"
+    """Equal SHA-256 digest."""
+    HASH = "hash"
+    """Equal 64-bit dHash; finds look-alikes too."""
+
+
+class MoveState(StrEnum):
+    """Where a journalled move stands."""
+
+    PLANNED = "planned"
+    """The intent is on disk; the file may be at either place."""
+    MOVED = "moved"
+    """The file lies in the quarantine."""
+    RETURNING = "returning"
+    """The intent to put it back is on disk; the file may be at either place."""
+    RESTORED = "restored"
+    """The file is back where it was."""
+    ABORTED = "aborted"
+    """The file never left its place."""
+    PURGING = "purging"
+    """The intent to delete it for good is on disk."""
+    PURGED = "purged"
+    """The file was deleted for good by `purge`."""
+    MISSING = "missing"
+    """The file is at neither place: somebody else took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the file system says of a file without opening it; equal stamps are presumed to mean equal content."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of one folder as found on disk, sorted by name."""
+
+    path: str
+    """Relative to the root, `""` for the root itself, components joined by `/`."""
+    names: Sequence[str]
+    stamps: array[int]
+    """Four signed 64-bit integers a file, in the order of `Stamp`'s fields."""
+    now_ns: int
+    """The clock when the first file was looked at."""
+    whole: bool = True
+    """False when only some files of the folder were looked for: the others are not gone."""
+
+    def stamp(self, index: int) -> Stamp:
+        """The stamp of the file at an index of `names`."""
+        return Stamp(*self.stamps[4 * index : 4 * index + 4])
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A folder that could not be listed: nothing is known of its files, so nothing about them changes."""
+
+    path: str
+    """Relative to the root."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as the index remembers it."""
+
+    file_id: int
+    name: str
+    stamp: Stamp
+    unsettled: bool
+    """True when the file was so fresh when it was read that a later write could have kept its stamp."""
+    state: FileState
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A file whose path is not in the index."""
+
+    name: str
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A known path that has to be read again: its stamp moved, or could not be trusted."""
+
+    file_id: int
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A known path that is no longer on disk."""
+
+    file_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChanges:
+    """What differs between a folder and the index."""
+
+    listing: Listing
+    folder_id: int | None
+    """None when the folder is new to the index."""
+    changes: tuple[Added | Altered | Gone, ...]
+    calm: bool
+    """True when each row of the folder will equal the disk and can be trusted without looking at it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Name, version and parameters of the fingerprint; fingerprints of two recipes are never compared."""
+
+    name: str
+    version: int
+    parameters: str
+
+    @property
+    def key(self) -> str:
+        """The recipe in one line, as stored with each content."""
+        return f"{self.name}/{self.version} {self.parameters}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What decoding a picture gives."""
+
+    dhash: int
+    """Difference hash, 64 bits, unsigned, most significant bit first as imagehash orders it."""
+    phash: bytes
+    """DCT hash, 256 bits in 32 bytes, row by row of the 16×16 lowest frequencies."""
+    width: int
+    """Pixels, upright, before any reduced-scale decode."""
+    height: int
+    format: str
+    """As Pillow names it: JPEG, PNG …"""
+    mode: str
+    """As Pillow names it, before any conversion."""
+    detail: float
+    """Root mean square contrast in the hash's frequencies, in grey levels; near 0 for flat pictures."""
+    thumbnail: bytes
+    """A JPEG of the upright picture, at most 192 pixels long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file to be read."""
+
+    file_id: int
+    path: str
+    """Absolute."""
+    size: int
+    """Bytes, as the index knows it: only used to share the work out."""
+    claims_picture: bool
+    """True when the name ends like a picture's, so that anything else inside is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file's stamp at the moment its bytes were read, and what may be concluded from it."""
+
+    stamp: Stamp
+    unsettled: bool
+    born_ns: int | None
+    """When the file was made, where the file system says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """A file whose bytes were digested and decoded."""
+
+    file_id: int
+    reading: Reading
+    digest: bytes
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A file whose bytes are known already: digested, not decoded."""
+
+    file_id: int
+    reading: Reading
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that could not be read or decoded, with its reason."""
+
+    file_id: int
+    reason: str
+    reading: Reading | None = None
+    digest: bytes | None = None
+    """None when the bytes could not even be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotPicture:
+    """A file that is no picture and does not claim to be one: not an error."""
+
+    file_id: int
+    reading: Reading
+
+
+Outcome = Fingerprinted | Recognised | Unreadable | NotPicture
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """An unreadable file by its path, for people."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an `index` run found and did."""
+
+    files: int = 0
+    """Files looked at that are, or may be, pictures."""
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    gone: int = 0
+    decoded: int = 0
+    """Files decoded by this run."""
+    unreadable: int = 0
+    """Files under the given folders that cannot be read, found now or earlier."""
+    seconds: float = 0.0
+    unreadable_files: tuple[UnreadableFile, ...] = ()
+    """Those that this run found unreadable."""
+    unlisted: tuple[UnreadableFile, ...] = ()
+    """Folders that could not be listed."""
+    refused: tuple[str, ...] = ()
+    """Why what seemed gone was not believed, one sentence a root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of a group."""
+
+    file_id: int
+    content_id: int
+    root_id: int
+    root: str
+    """Absolute path of the root."""
+    path: str
+    """Relative to the root."""
+    stamp: Stamp
+    digest: bytes
+    width: int
+    height: int
+    format: str
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path."""
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """A member that its keeper stands for."""
+
+    member: Member
+    kind: Kind
+    bits: int
+    """Hamming distance to the keeper in the hash that matched them, 0 for equal bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The files of one picture: the one that stays, and the others."""
+
+    keeper: Member
+    surplus: tuple[Surplus, ...]
+    links: tuple[Member, ...]
+    """Further names of the keeper's own file (hard links): nothing to free, nothing to move."""
+    reason: str
+    """Which keep rule chose the keeper."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that moving the surplus away frees; two names of one file count once."""
+        return sum({(s.member.root_id, s.member.stamp.inode): s.member.stamp.size for s in self.surplus}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One file to be moved into the quarantine, and the file that stands for it."""
+
+    surplus: Surplus
+    keeper: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The value that `prune` shows and carries out: nothing is decided after it."""
+
+    match: MatchRule
+    groups: tuple[Group, ...]
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Every move, group by group."""
+        return tuple(Move(surplus, group.keeper) for group in self.groups for surplus in group.surplus)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that carrying out the plan moves away from the data set."""
+        return sum(group.bytes for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A journalled move: all that `undo` and `recover` need to know of it."""
+
+    entry_id: int
+    run_id: int
+    state: MoveState
+    kind: str
+    root_id: int
+    root: str
+    """Absolute path of the root."""
+    path: str
+    """Where the file was, relative to the root."""
+    quarantine: str
+    """Absolute path of the folder that holds the payload."""
+    payload: str
+    """The file's name in the quarantine."""
+    stamp: Stamp
+    mode: int
+    """Permission bits of the file."""
+    folder_mode: int
+    """Permission bits of the folder it was in."""
+    digest: bytes
+    keeper: str
+    """Absolute path of the file that stood for it when it was moved."""
+    keeper_digest: bytes
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path that the file had."""
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+    @property
+    def payload_path(self) -> str:
+        """The absolute path of the file in the quarantine."""
+        return f"{self.quarantine.rstrip('/')}/{self.payload}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A surplus file that was opened, compared with its keeper and found as planned."""
+
+    move: Move
+    stamp: Stamp
+    keeper_stamp: Stamp
+    mode: int
+    folder_mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A file that was moved: into the quarantine by `prune`, back by `undo`, away for good by `purge`."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that was left where it is, with the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveReport:
+    """What `prune`, `undo` or `purge` did."""
+
+    run_id: int | None
+    """None when there was nothing to do, so that no run was recorded."""
+    moved: tuple[Moved, ...]
+    refused: tuple[Refused, ...]
+    seconds: float
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files moved."""
+        return sum(moved.size for moved in self.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What `recover` found after an interrupted run."""
+
+    settled: int = 0
+    """Journal entries brought to an end."""
+    missing: tuple[str, ...] = ()
+    """Files that are neither at their place nor in the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run, for `history`."""
+
+    run_id: int
+    command: str
+    started_ns: int
+    finished_ns: int | None
+    """None when it was interrupted."""
+    counts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RootSummary:
+    """A root, for `status`."""
+
+    path: str
+    files: int
+    bytes: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the index holds."""
+
+    database: str
+    database_bytes: int
+    roots: tuple[RootSummary, ...]
+    contents: int
+    due: int
+    """Files found but not read yet."""
+    quarantined: int
+    """Files in the quarantine that `undo` can bring back."""
+    quarantined_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """What `index` is asked to do."""
+
+    folders: tuple[str, ...]
+    """Absolute, canonical paths."""
+    exclude: tuple[str, ...] = ()
+    """Glob patterns of names or of paths relative to the root."""
+    files: tuple[str, ...] | None = None
+    """Absolute paths; None to walk the folders."""
+    all_files: bool = False
+    retry: bool = False
+    confirm_missing: bool = False
+
+
+Tick = Callable[[str, int, int | None], None]
+"""Called with a stage's name, the units done since the last call, and the units in all when they are known."""
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """Progress that nobody watches."""

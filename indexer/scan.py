@@ -1,0 +1,161 @@
+"""Walks folders and yields what lies in each: stamps only, no file is opened and no link is followed.
+
+A folder that cannot be listed is a value of its own (`Unlisted`), never an empty folder.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+from indexer.filesystem import FOLDER_FLAGS, signed64
+from indexer.places import joined, split
+from indexer.records import Listing, Unlisted
+
+PICTURE_ENDINGS = frozenset(
+    "jpg jpeg jpe jfif mpo png apng gif webp bmp dib tif tiff avif avifs heic heif hif jxl".split()  # noqa: SIM905
+)
+"""Endings, in lower case, of the names that claim to be a picture of a kind imgindex can read."""
+
+QUARANTINE = ".imgindex-quarantine"
+SKIPPED_FOLDERS = frozenset((QUARANTINE, ".git", ".hg", ".svn", "$RECYCLE.BIN", ".Trashes", "lost+found"))
+"""Never entered: quarantines, version control's own stores, trash cans."""
+_OWN_FILE = re.compile(r"imgindex\.db([-.].*)?|.*\.db-journal|.*\.db-wal|.*\.db-shm|manifest\.jsonl")
+
+Wanted = Callable[[str, str], bool]
+"""Says of a folder's path relative to the root, and a name in it, whether the file is considered."""
+
+
+def claims_picture(name: str) -> bool:
+    """True when a name ends like a picture's.
+
+    >>> claims_picture("a.JPG"), claims_picture("a.txt"), claims_picture("jpg"), claims_picture(".png")
+    (True, False, False, False)
+    """
+    stem, dot, ending = name.rpartition(".")
+    return bool(stem and dot) and ending.lower() in PICTURE_ENDINGS
+
+
+def considered(name: str) -> bool:
+    """True for names with a picture's ending or none at all.
+
+    >>> considered("a.jpg"), considered("IMG_0001"), considered("a.txt"), considered(".DS_Store")
+    (True, True, False, False)
+    """
+    return "." not in name or claims_picture(name)
+
+
+def wanted_files(*, all_files: bool, exclude: Iterable[str]) -> Wanted:
+    """The test for the files that are considered.
+
+    Args:
+        all_files: Consider every name but those of imgindex itself.
+        exclude: Glob patterns, matched against the name and against the path relative to the root.
+    """
+    by_name = (lambda name: not _OWN_FILE.fullmatch(name)) if all_files else considered
+    excluded = excluded_names(exclude)
+    if excluded is None:
+        return lambda _folder, name: by_name(name)
+    return lambda folder, name: by_name(name) and not excluded(folder, name)
+
+
+def excluded_names(patterns: Iterable[str]) -> Wanted | None:
+    """The test for excluded files and folders, None when nothing is."""
+    translated = [fnmatch.translate(pattern.rstrip("/")) for pattern in patterns]
+    if not translated:
+        return None
+    excluded = re.compile("|".join(translated))
+    return lambda folder, name: bool(excluded.fullmatch(name) or excluded.fullmatch(joined(folder, name)))
+
+
+def walk(root: str, *, below: str = "", wanted: Wanted, excluded: Wanted | None = None) -> Iterator[Listing | Unlisted]:
+    """Each folder at or below a root, parents first, sorted.
+
+    Args:
+        root: Absolute path.
+        below: Where to start, relative to the root.
+        wanted: Which files are considered.
+        excluded: Which folders are not entered.
+    """
+    waiting = [below]
+    while waiting:
+        path = waiting.pop()
+        try:
+            names, folders = _names(os.path.join(root, path), path, wanted)
+            yield _stamped(root, path, names)
+        except OSError as error:
+            yield Unlisted(path, _reason(error))
+            continue
+        deeper = (name for name in folders if not (_skipped(name) or (excluded and excluded(path, name))))
+        waiting.extend(joined(path, name) for name in sorted(deeper, key=os.fsencode, reverse=True))
+
+
+def listed(root: str, paths: Iterable[str], *, wanted: Wanted) -> Iterator[Listing | Unlisted]:
+    """The folders of given files, with those files alone.
+
+    Args:
+        root: Absolute path.
+        paths: Relative to the root.
+        wanted: Which files are considered.
+    """
+    folders = defaultdict(set)
+    for path in paths:
+        folder, name = split(path)
+        if wanted(folder, name):
+            folders[folder].add(name)
+    for folder in sorted(folders, key=os.fsencode):
+        try:
+            yield _stamped(root, folder, sorted(folders[folder]), whole=False)
+        except OSError as error:
+            yield Unlisted(folder, _reason(error))
+
+
+def _names(absolute: str, path: str, wanted: Wanted) -> tuple[list[str], list[str]]:
+    """The considered files of a folder, sorted, and its sub-folders."""
+    names, folders = [], []
+    with os.scandir(absolute) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif not entry.is_symlink() and wanted(path, entry.name):
+                names.append(entry.name)
+    return sorted(names), folders
+
+
+def _stamped(root: str, path: str, names: list[str], *, whole: bool = True) -> Listing:
+    """The listing of a folder whose names are known.
+
+    Files that vanished meanwhile are left out; links and special files are not files.
+    """
+    stamps: array[int] = array("q")
+    now_ns = time.time_ns()
+    missing = set()
+    folder = os.open(os.path.join(root, path), FOLDER_FLAGS if path else os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in names:
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                missing.add(name)
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                missing.add(name)
+                continue
+            stamps.extend((status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed64(status.st_ino)))
+    finally:
+        os.close(folder)
+    return Listing(path, [name for name in names if name not in missing] if missing else names, stamps, now_ns, whole)
+
+
+def _skipped(name: str) -> bool:
+    return name in SKIPPED_FOLDERS or name.startswith(".Trash-")
+
+
+def _reason(error: OSError) -> str:
+    return f"cannot be listed: {error.strerror or error}"

@@ -1,0 +1,173 @@
+"""The tables, as SQLAlchemy declarations.
+
+The migrations in `migrations/` make and change them; a test holds that the two agree. `SCHEMA_VERSION` is the number of
+the newest migration and stands in the database's `user_version`, `APPLICATION_ID` in its `application_id`, where both can
+be read from the file's first 100 bytes without opening it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+
+APPLICATION_ID = 0x696D6778
+"""The letters `imgx`."""
+SCHEMA_VERSION = 2
+
+
+class PathText(TypeDecorator[str]):
+    """A path: TEXT where its bytes are UTF-8, so that people can read the database, BLOB of the raw bytes elsewhere.
+
+    SQLite sorts every TEXT before every BLOB; both sort by their bytes.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:  # type: ignore[override]
+        """TEXT, or BLOB for names with lone surrogates."""
+        if value is None or value.isascii():
+            return value
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return os.fsencode(value)
+        return value
+
+    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
+        """The path as `os.fsdecode` gives it."""
+        return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+class Unsigned64(TypeDecorator[int]):
+    """An unsigned 64-bit number in SQLite's signed 64 bits (two's complement)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        """The signed number with the same bits."""
+        return value if value is None or value < 1 << 63 else value - (1 << 64)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
+        """The unsigned number with the same bits."""
+        return value if value is None or value >= 0 else value + (1 << 64)
+
+
+metadata = MetaData()
+
+root = Table(
+    "root",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", PathText, nullable=False, unique=True, doc="relative to the database's folder when below it"),
+)
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("root.id"), nullable=False),
+    Column("path", PathText, nullable=False, doc="relative to the root, '' for the root itself"),
+    Column("listing", LargeBinary, doc="digest of names and stamps when every row equals the disk, else NULL"),
+    UniqueConstraint("root_id", "path", name="folder_path"),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("folder_id", ForeignKey("folder.id"), nullable=False),
+    Column("name", PathText, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("born_ns", BigInteger, doc="when the file was made, where the file system says so"),
+    Column("unsettled", Boolean, nullable=False, doc="too fresh when read for its stamp to be trusted"),
+    Column("state", Integer, nullable=False, doc="records.FileState"),
+    Column("content_id", ForeignKey("content.id")),
+    Column("reason", Text, doc="why it is unreadable"),
+    UniqueConstraint("folder_id", "name", name="file_name"),
+)
+Index("file_content", file.c.content_id)
+Index("file_due", file.c.id, sqlite_where=file.c.state == 0)
+Index("file_unreadable", file.c.id, sqlite_where=file.c.state == 2)  # noqa: PLR2004 - FileState.UNREADABLE
+Index("file_other", file.c.id, sqlite_where=file.c.state == 3)  # noqa: PLR2004 - FileState.OTHER
+
+content = Table(
+    "content",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True, doc="SHA-256 of the file's bytes"),
+    Column("size", BigInteger, nullable=False),
+    Column("recipe", Text, nullable=False),
+    Column("unreadable", Text, doc="why these bytes cannot be decoded; the columns below are then NULL"),
+    Column("dhash", Unsigned64),
+    Column("phash", LargeBinary, doc="256 bits"),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("format", Text),
+    Column("mode", Text),
+    Column("detail", Float),
+)
+Index("content_dhash", content.c.dhash)
+Index("content_known", content.c.recipe, content.c.size, content.c.digest)
+
+thumbnail = Table(
+    "thumbnail",
+    metadata,
+    Column("content_id", ForeignKey("content.id"), primary_key=True),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("started_ns", BigInteger, nullable=False),
+    Column("finished_ns", BigInteger),
+    Column("counts", Text, nullable=False, doc="a JSON object"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False),
+    Column("state", Text, nullable=False, doc="records.MoveState"),
+    Column("kind", Text, nullable=False),
+    Column("root_id", ForeignKey("root.id"), nullable=False),
+    Column("path", PathText, nullable=False, doc="where the file was, relative to the root"),
+    Column("quarantine", PathText, nullable=False, doc="relative to the database's folder when below it"),
+    Column("payload", PathText, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("mode", Integer, nullable=False),
+    Column("folder_mode", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("keeper", PathText, nullable=False, doc="relative to the database's folder when below it"),
+    Column("keeper_digest", LargeBinary, nullable=False),
+)
+Index("journal_state", journal.c.state)
+Index("journal_run", journal.c.run_id)
