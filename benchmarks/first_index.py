@@ -57,7 +57,7 @@ def measure(folder: Path, count: int, rounds: int, jobs: int, peers: list[str]) 
 def main() -> None:
     """Makes the pictures and measures on them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=6000)
+    parser.add_argument("--count", type=int, default=12000)
     parser.add_argument("--large", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2)

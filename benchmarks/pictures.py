@@ -43,7 +43,7 @@ def fill(folder: Path, jpegs: list[bytes], count: int) -> None:
         place = folder / f"{number // PER_FOLDER:04}"
         if number % PER_FOLDER == 0:
             place.mkdir(parents=True, exist_ok=True)
-        comment = f"copy {number:08}".encode()
+        comment = f"copy {number:08}".encode() + b"." * (number // len(jpegs))  # sizes differ, as those of photos do
         (place / f"{number:07}.jpg").write_bytes(
             data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
         )

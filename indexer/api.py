@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterable, Iterator
 
 from indexer import find, index, prune, queries
-from indexer.database import NAME, Database, find_database, open_for_reading, open_for_writing, require_database
-from indexer.decode import decode_batch
+from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
+from indexer.locate import canonical, database_path, require_database
 from indexer.records import (
     Group,
     IndexReport,
@@ -47,8 +47,7 @@ class Index:
             path: The database, made by `update` when it does not exist. None for `IMGINDEX_DB`, else the nearest
                 `imgindex.db` at or above the current folder, else a new one in the current folder.
         """
-        given = None if path is None else os.fsdecode(path)
-        self.path = find_database(given) or os.path.abspath(NAME)
+        self.path = database_path(None if path is None else os.fsdecode(path))
         self.recovered = Recovered()
 
     def update(
@@ -84,7 +83,7 @@ class Index:
             folders, files, exclude=exclude, all_files=all_files, retry=retry, confirm_missing=confirm_missing
         )
         with self._writing() as database, local_pool(jobs) as executor:
-            return index.update(database, request, executor, decode_batch, tick)
+            return index.update(database, request, executor, tick)
 
     def groups(self, *paths: Path, match: MatchRule | str = MatchRule.BYTES) -> tuple[Group, ...]:
         """The groups of files that show the same picture, by the keeper's path.
@@ -170,11 +169,6 @@ class Index:
             except KeyboardInterrupt:
                 prune.recover(database)
                 raise
-
-
-def canonical(path: Path) -> str:
-    """A path as the index knows it: absolute, without links in its folders."""
-    return os.path.realpath(os.fsdecode(path))
 
 
 def index_request(

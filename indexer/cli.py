@@ -6,13 +6,12 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from indexer import __version__, report
-from indexer.api import Index, canonical
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -22,8 +21,12 @@ from indexer.errors import (
     SafetyError,
     UsageError,
 )
+from indexer.locate import canonical, database_path, require_database
 from indexer.records import IndexReport, MatchRule, MoveReport, Recovered
 from indexer.text import seconds_from
+
+if TYPE_CHECKING:
+    from indexer.api import Index
 
 EXITS = """\b
 Exit codes:
@@ -87,7 +90,7 @@ def index(  # noqa: PLR0913 - one parameter an option
 
     Makes imgindex.db in the current folder when there is no index yet.
     """
-    pictures = Index(db)
+    pictures = _opened(database_path(db))
     listed = None if files_from is None else _listed(files_from, null=null)
     with report.progress(wanted=not quiet) as tick:
         found = pictures.update(
@@ -124,7 +127,7 @@ def dups(
     """Show the groups of files that are duplicates, the keeper first. Changes nothing."""
     if format not in {"table", "fdupes"}:
         raise UsageError(f"unknown format {format!r}", "use table or fdupes")
-    groups = Index(_existing(db)).groups(*(paths or ()), match=match)
+    groups = _opened(require_database(db)).groups(*(paths or ()), match=match)
     if json:
         for group in groups:
             report.print_json(report.group_json(group))
@@ -158,7 +161,7 @@ def prune(  # noqa: PLR0913 - one parameter an option
     Each file is moved only after it and its keeper were read and compared. Kept is the file with the most pixels, then
     the most bytes, then the oldest, then the first path.
     """
-    pictures = Index(_existing(db))
+    pictures = _opened(require_database(db))
     plan = pictures.plan(*(paths or ()), match=match)
     if json:
         for group in plan.groups:
@@ -185,7 +188,7 @@ def undo(
     db: Database = None,
 ) -> int:
     """Move the files of a prune back to where they were. Nothing is overwritten."""
-    pictures = Index(_existing(db))
+    pictures = _opened(require_database(db))
     with report.progress(wanted=not quiet) as tick:
         done = pictures.undo(run, tick=tick)
     return _told(done, "moved back", pictures.recovered, json=json, quiet=quiet)
@@ -207,7 +210,7 @@ def purge(
         span_s = seconds_from(older_than)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    pictures = Index(_existing(db))
+    pictures = _opened(require_database(db))
     with report.progress(wanted=not quiet) as tick:
         done = pictures.purge(span_s, dry_run=not yes, tick=tick)
     deed = "deleted for good" if yes else "would be deleted for good; to do it: --yes"
@@ -221,7 +224,7 @@ def status(
     db: Database = None,
 ) -> int:
     """Say what the index holds. Changes nothing."""
-    pictures = Index(_existing(db))
+    pictures = _opened(require_database(db))
     if unreadable:
         files = pictures.unreadable()
         if json:
@@ -245,7 +248,7 @@ def history(
     db: Database = None,
 ) -> int:
     """Say what was done, newest first. Changes nothing."""
-    runs = Index(_existing(db)).history(limit)
+    runs = _opened(require_database(db)).history(limit)
     if json:
         for run in runs:
             report.print_json(report.run_json(run))
@@ -262,15 +265,14 @@ def demo(
     """Draw 1,000 pictures, 7 of them duplicates, into a new folder, and show index, dups and prune on them."""
     from indexer.demo import draw_into  # noqa: PLC0415 - nothing else draws
 
-    pictures = Index(db)
-    if os.path.exists(pictures.path):
+    if os.path.exists(database_path(db)):
         raise UsageError(
-            f"there is an index already: {report.named(pictures.path)}",
+            f"there is an index already: {report.named(database_path(db))}",
             "run the demo in another folder, or give it an index of its own: --db demo.db",
         )
     with report.progress() as tick:
         draw_into(canonical(folder), tick)
-    place, option = report.named(canonical(folder)), f" --db {report.named(pictures.path)}" if db else ""
+    place, option = report.named(canonical(folder)), f" --db {report.named(database_path(db))}" if db else ""
     for command, answer in (
         (f"imgindex index {place}{option}", lambda: index([folder], db=db)),
         (f"imgindex dups --match hash{option}", lambda: dups(match=MatchRule.HASH, db=db)),
@@ -323,11 +325,15 @@ def _failed(error: ImgindexError) -> int:
     return error.exit_code
 
 
-def _existing(db: str | None) -> str:
-    """The path of an index that must exist; makes the error for a missing one come before any work."""
-    from indexer.database import require_database  # noqa: PLC0415
+def _opened(path: str) -> Index:
+    """The index at a path. Decoders begin to load in the background when it is new, since all of it will be read."""
+    if not os.path.exists(path):
+        from indexer.executors import load_decoders  # noqa: PLC0415
 
-    return require_database(db)
+        load_decoders()
+    from indexer.api import Index  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
+
+    return Index(path)
 
 
 def _listed(source: str, *, null: bool) -> list[bytes]:

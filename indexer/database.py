@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, insert
 
 from indexer.errors import (
     CorruptDatabaseError,
@@ -26,14 +26,11 @@ from indexer.errors import (
     ImgindexError,
     LockedError,
     NewerDatabaseError,
-    NoIndexError,
     SafetyError,
 )
-from indexer.schema import APPLICATION_ID, SCHEMA_VERSION
+from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, metadata
 from indexer.text import printable
 
-NAME = "imgindex.db"
-ENVIRONMENT = "IMGINDEX_DB"
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process's commit."""
 CACHE_KIB = 16_384
@@ -85,29 +82,6 @@ class Database:
         """
         with _translated(self.path), self.engine.execution_options(writing=True, durable=durable).begin() as tx:
             yield tx
-
-
-def find_database(given: str | None) -> str | None:
-    """The database to use: as given, else `IMGINDEX_DB`, else the nearest imgindex.db at or above the current folder."""
-    named = given or os.environ.get(ENVIRONMENT)
-    if named:
-        return os.path.abspath(named)
-    here = Path.cwd()
-    return next((str(place / NAME) for place in (here, *here.parents) if (place / NAME).exists()), None)
-
-
-def require_database(given: str | None) -> str:
-    """The path of an index that exists.
-
-    Raises:
-        NoIndexError: When there is none.
-    """
-    path = find_database(given)
-    if path is None:
-        raise NoIndexError("there is no index here", "make one: imgindex index FOLDER")
-    if not os.path.exists(path):
-        raise NoIndexError(f"there is no index at '{printable(path)}'", "make one: imgindex index FOLDER --db PATH")
-    return path
 
 
 @contextlib.contextmanager
@@ -231,20 +205,29 @@ def _begin(connection: Connection) -> None:
 
 
 def _upgrade(database: Database, version: int) -> None:
-    """Runs the migrations that are due, all or none, after a copy of the old file was made."""
-    from alembic import command  # noqa: PLC0415 - 0.5 s to import, and hardly ever needed
-    from alembic.config import Config  # noqa: PLC0415
-
+    """Makes the tables of a new database, or runs the migrations that an older one lacks: all of it or nothing."""
     if version:
         _refuse_pending(database)
         _copy(database, f"{database.path}.schema{version}")
-    config = Config()
-    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     with database.writing(durable=True) as tx:
-        config.attributes["connection"] = tx
-        command.upgrade(config, "head")
+        if version:
+            _migrate(tx)
+        else:
+            metadata.create_all(tx, checkfirst=False)
+            tx.execute(insert(alembic_version).values(version_num=f"{SCHEMA_VERSION:04}"))
         tx.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         tx.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _migrate(tx: Connection) -> None:
+    """Runs Alembic's migrations in an open transaction."""
+    from alembic import command  # noqa: PLC0415 - 0.5 s to import, and hardly ever needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = tx
+    command.upgrade(config, "head")
 
 
 def migrations_folder() -> Path:

@@ -12,16 +12,18 @@ import importlib
 import os
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from indexer.diff import is_unsettled
 from indexer.filesystem import born_ns, chunks, open_regular, stamp_from
-from indexer.fingerprint import GROUND, HASH_SIDE, fingerprint, reduction
+from indexer.fingerprint import fingerprint, reduction
+from indexer.recipe import GROUND, HASH_SIDE
 from indexer.records import (
     Fingerprint,
     Fingerprinted,
@@ -55,6 +57,12 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF orientation → what makes the picture upright. Source: Exif 2.3, tag 274."""
+_METADATA = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
+"""Where Pillow finds an orientation; it turns TIFFs by itself when it loads them."""
+_START_OF_SCAN, _APP1, _APP2 = b"\xda", b"\xe1", b"\xe2"
+"""Markers of JPEG segments."""
+_PLAIN_COLOURS = {"Gray": ("L", "GRAY"), "YCbCr": ("RGB", "RGB"), "RGB": ("RGB", "RGB")}
+"""A JPEG's colour space → the mode Pillow gives it, and what to decode it to."""
 _TURNED = 5
 """From this orientation on, width and height change places."""
 
@@ -115,9 +123,10 @@ def read_stable(path: str) -> tuple[bytes, Reading]:
             data = os.read(descriptor, before.st_size + 1)
             if 0 < len(data) < before.st_size:
                 data = b"".join(chunks(descriptor))
-            now_ns, after = time.time_ns(), stamp_from(os.fstat(descriptor))
+            after = stamp_from(os.fstat(descriptor))
             if after == stamp_from(before) and len(data) == after.size:
-                return data, Reading(after, is_unsettled(after.mtime_ns, after.ctime_ns, now_ns), born_ns(descriptor))
+                unsettled = is_unsettled(after.mtime_ns, after.ctime_ns, time.time_ns())
+                return data, Reading(after, unsettled, born_ns(descriptor))
         finally:
             os.close(descriptor)
     raise _ChangingError
@@ -132,6 +141,51 @@ def decode(data: bytes) -> Fingerprint:
     """
     if not data:
         raise ValueError("empty file")
+    return _decode_plain_jpeg(data) or _decode_any(data)
+
+
+def _decode_plain_jpeg(data: bytes) -> Fingerprint | None:
+    """The fingerprint of a JPEG in grey or colour without metadata that could turn it; None for all else.
+
+    It calls libjpeg-turbo with less around it than Pillow has, which halves what imgindex adds to decoding. Whatever is
+    odd about the bytes is left to Pillow to judge.
+    """
+    if not _has_plain_header(data):
+        return None
+    try:
+        height, width, colours, _subsampling = decode_jpeg_header(data)
+        if colours not in _PLAIN_COLOURS or width * height > MAX_JPEG_PIXELS:
+            return None
+        mode, space = _PLAIN_COLOURS[colours]
+        pixels = decode_jpeg(data, space, min_height=HASH_SIDE, min_width=HASH_SIDE, min_factor=1)
+    except ValueError:
+        return None
+    picture = pixels[:, :, 0] if mode == "L" else pixels
+    if reduction(picture.shape[1], picture.shape[0]) != (1, 1):
+        picture = np.asarray(reduced(Image.fromarray(picture)))
+    return fingerprint(picture, width=width, height=height, format="JPEG", mode=mode)
+
+
+def _has_plain_header(data: bytes) -> bool:
+    """True for a JPEG whose segments before the picture cannot hold an orientation (APP1) or name more pictures (MPF).
+
+    Source: ITU-T T.81, annex B: each segment is FF, a marker, and two bytes of length that count themselves.
+    """
+    if data[:2] != b"\xff\xd8":
+        return False
+    position = 2
+    while data[position : position + 1] == b"\xff":
+        marker = data[position + 1 : position + 2]
+        if marker == _START_OF_SCAN:
+            return True
+        if marker == _APP1 or (marker == _APP2 and data[position + 4 : position + 8] == b"MPF\0"):
+            return False
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return False
+
+
+def _decode_any(data: bytes) -> Fingerprint:
+    """The fingerprint of a picture of any format, by Pillow."""
     Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS
     with Image.open(BytesIO(data), formats=formats()) as picture:
         width, height, mode, name = *picture.size, picture.mode, picture.format or ""
@@ -145,7 +199,7 @@ def decode(data: bytes) -> Fingerprint:
         small = upright(flattened(reduced(picture)), orientation)
     if orientation >= _TURNED:
         width, height = height, width
-    return fingerprint(small, width=width, height=height, format=name, mode=mode)
+    return fingerprint(np.asarray(small), width=width, height=height, format=name, mode=mode)
 
 
 @cache
@@ -223,6 +277,8 @@ def _plugin_reason(name: str) -> str:
 
 def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 where there is none or it cannot be parsed: broken metadata is no broken picture."""
+    if picture.info.keys().isdisjoint(_METADATA):
+        return 1
     try:
         value = picture.getexif().get(ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - Pillow's EXIF parser raises half a dozen kinds on junk
@@ -267,11 +323,3 @@ def _from_lab(picture: Image.Image) -> Image.Image:
     linear = np.clip(xyz @ matrix.T, 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)  # noqa: PLR2004
     return Image.fromarray(np.clip(encoded * 255 + 0.5, 0, 255).astype(np.uint8))
-
-
-def digest_of(chunked: Iterable[bytes]) -> bytes:
-    """The SHA-256 of bytes that come in pieces."""
-    digest = hashlib.sha256()
-    for chunk in chunked:
-        digest.update(chunk)
-    return digest.digest()

@@ -28,6 +28,8 @@ Batch = tuple[tuple[Task, ...], frozenset[bytes]]
 
 TASK_TIMEOUT_S = 60.0
 """A batch that takes longer is run again file by file; a file that takes longer is unreadable."""
+AHEAD = 8
+"""Batches in flight for each that can run: enough to work on while results are being stored."""
 _ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
@@ -73,9 +75,7 @@ class LocalPool:
         if self._pool is None:
             from pebble import ProcessPool  # noqa: PLC0415 - a run that finds nothing new never needs it
 
-            with _environment(_ONE_THREAD):
-                set_forkserver_preload(["indexer.worker"])
-                ensure_running()
+            load_decoders()
             self._pool = ProcessPool(max_workers=self.jobs, initializer=_confine, context=_Context())  # type: ignore[arg-type]
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
@@ -111,6 +111,13 @@ class _Context(ForkServerContext):
     Process = _Process
 
 
+def load_decoders() -> None:
+    """Starts the server that workers are forked from, which loads the decoders in the background; once is enough."""
+    with _environment(_ONE_THREAD):
+        set_forkserver_preload(["indexer.worker"])
+        ensure_running()
+
+
 def default_jobs() -> int:
     """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -136,27 +143,24 @@ def local_pool(jobs: int | None = None, timeout_s: float = TASK_TIMEOUT_S) -> It
         pool.stop()
 
 
-def outcomes(
-    executor: Executor, decode_batch: Callable[..., list[Outcome]], batches: Iterable[Batch]
-) -> Iterator[Sequence[Outcome]]:
+def outcomes(executor: Executor, batches: Iterable[Batch]) -> Iterator[Sequence[Outcome]]:
     """The outcomes of each batch, as they come, never raising for the sake of a file.
 
     A batch whose worker was lost is run again file by file, to find the one to blame.
 
     Args:
         executor: Where to run them.
-        decode_batch: The function that workers run.
         batches: Taken one by one, only a few ahead of the results.
     """
     waiting = iter(batches)
     again: deque[Batch] = deque()
     running: dict[Future[list[Outcome]], Batch] = {}
     while True:
-        while len(running) < 2 * executor.jobs:
+        while len(running) < AHEAD * executor.jobs:
             batch = again.popleft() if again else next(waiting, None)
             if batch is None:
                 break
-            running[executor.submit(decode_batch, *batch)] = batch
+            running[executor.submit(_decode, *batch)] = batch
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -181,8 +185,15 @@ def _result(future: Future[list[Outcome]]) -> list[Outcome] | str:
         return f"decoding failed: {type(error).__name__}" if exit_code is None else f"decoding crashed ({exit_code})"
 
 
+def _decode(tasks: Sequence[Task], known: frozenset[bytes]) -> list[Outcome]:
+    """What workers run; imported there, so that the program that hands out the work does not load any decoder."""
+    from indexer.decode import decode_batch  # noqa: PLC0415
+
+    return decode_batch(tasks, known)
+
+
 def _confine() -> None:
-    """What workers run first; imported there, so that this module stays light here."""
+    """What workers run first; imported there likewise."""
     from indexer.worker import confine  # noqa: PLC0415
 
     confine()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import hashlib
 import os
 import stat
-import sys
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from functools import cache
 
-from indexer.records import Stamp
+from indexer.records import Stamp, signed64
 
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """A symlink is not followed, a FIFO does not block, a worker does not inherit the file."""
@@ -22,19 +23,14 @@ _AT_FDCWD = -100
 _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
-_BTIME_OFFSET = 80
-_STATX_BYTES = 256
+_STATX = struct.Struct("=I 76x qI 164x")
+"""Of `struct statx`, 256 bytes: the mask of what was filled in, and the birth time."""
 _RENAME_NOREPLACE = 1
 
 
 def stamp_from(status: os.stat_result) -> Stamp:
     """The stamp in a stat result; inode numbers above 2⁶³ wrap, so that a stamp fits four signed 64-bit integers."""
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed64(status.st_ino))
-
-
-def signed64(number: int) -> int:
-    """The signed 64-bit number with the same bits as an unsigned one."""
-    return number if number < 1 << 63 else number - (1 << 64)
 
 
 def open_regular(name: str, folder: int | None = None) -> tuple[int, os.stat_result]:
@@ -91,6 +87,14 @@ def chunks(descriptor: int) -> Iterator[bytes]:
         yield chunk
 
 
+def digest_of(chunked: Iterable[bytes]) -> bytes:
+    """The SHA-256 of bytes that come in pieces."""
+    digest = hashlib.sha256()
+    for chunk in chunked:
+        digest.update(chunk)
+    return digest.digest()
+
+
 def rename_no_replace(source_folder: int, source: str, target_folder: int, target: str) -> None:
     """Moves a file within a file system; an existing target is never replaced.
 
@@ -125,17 +129,14 @@ def born_ns(path: str | int) -> int | None:
     statx = _statx()
     if statx is None:
         return None
-    buffer = ctypes.create_string_buffer(_STATX_BYTES)
+    answer = bytearray(_STATX.size)
+    buffer = (ctypes.c_char * _STATX.size).from_buffer(answer)
     if isinstance(path, int):
         failed = statx(path, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer)
     else:
         failed = statx(_AT_FDCWD, os.fsencode(path), _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, buffer)
-    if failed or not int.from_bytes(buffer.raw[:4], sys.byteorder) & _STATX_BTIME:
-        return None
-    seconds = int.from_bytes(buffer.raw[_BTIME_OFFSET : _BTIME_OFFSET + 8], sys.byteorder, signed=True)
-    return seconds * 1_000_000_000 + int.from_bytes(
-        buffer.raw[_BTIME_OFFSET + 8 : _BTIME_OFFSET + 12], sys.byteorder
-    )
+    mask, seconds, nanoseconds = _STATX.unpack(answer)
+    return seconds * 1_000_000_000 + nanoseconds if not failed and mask & _STATX_BTIME else None
 
 
 @cache

@@ -6,36 +6,23 @@ and cosine transform are multiplied together once for every length and kept.
 
 from __future__ import annotations
 
+import math
 from functools import cache
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from simplejpeg import encode_jpeg
 
-from indexer.records import Fingerprint, Recipe
+from indexer.recipe import FREQUENCIES, HASH_SIDE, THIN_SIDE, THUMBNAIL_QUALITY, THUMBNAIL_SIDE
+from indexer.records import Fingerprint
 
+Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-THUMBNAIL_SIDE = 192
-"""Longest side of a thumbnail, in pixels: enough to compare by region and to show in a page of hundreds."""
-HASH_SIDE = 64
-"""Side of the square that the DCT hash is taken from, and the shortest side that decoding must leave."""
-FREQUENCIES = 16
-"""The DCT hash holds FREQUENCIES² bits."""
-THIN_SIDE = 32
-"""A long strip is not made thinner than this while it is made shorter."""
-GROUND = (255, 255, 255)
-"""What shows through transparent pixels: white, as on most pages."""
-THUMBNAIL_QUALITY = 75
 NOISE = 1.0
 """DCT sums below this are rounding errors of 32-bit floats: 64 × 64 pixels of up to 255 err by less than 0.5."""
 
-RECIPE = Recipe(
-    name="imgindex",
-    version=1,
-    parameters=f"lanczos3 dhash8 dct{FREQUENCIES}of{HASH_SIDE} thumb{THUMBNAIL_SIDE}q{THUMBNAIL_QUALITY} ground255",
-)
+_LUMA = np.array([19595, 38470, 7471], dtype=np.float32) / 65536
 
 
 def reduction(width: int, height: int) -> tuple[int, int]:
@@ -50,28 +37,40 @@ def reduction(width: int, height: int) -> tuple[int, int]:
     return min(factor, max(1, width // THIN_SIDE)), min(factor, max(1, height // THIN_SIDE))
 
 
-def fingerprint(picture: Image.Image, *, width: int, height: int, format: str, mode: str) -> Fingerprint:  # noqa: A002
+def fingerprint(picture: Pixels, *, width: int, height: int, format: str, mode: str) -> Fingerprint:  # noqa: A002
     """The fingerprint of a picture that was already shrunk to thumbnail size.
 
     Args:
-        picture: Mode L or RGB, upright, no side longer than `THUMBNAIL_SIDE` but for long strips.
+        picture: Shape (rows, columns) for grey or (rows, columns, 3) for sRGB, 8 bits a sample, upright, no side longer
+            than `THUMBNAIL_SIDE` but for long strips.
         width: Of the picture as stored, upright, in pixels.
         height: Likewise.
         format: As Pillow names it.
         mode: As Pillow names it.
     """
-    grey = np.asarray(picture if picture.mode == "L" else picture.convert("L"), dtype=np.float32)
-    across = grey @ _horizontal(grey.shape[1])
+    across = grey_levels(picture) @ _horizontal(picture.shape[1])
     dhash = _difference_hash(across[:, :9])
     phash, detail = _cosine_hash(across[:, 9:])
     return Fingerprint(dhash, phash, width, height, format, mode, detail, thumbnail_jpeg(picture))
 
 
-def thumbnail_jpeg(picture: Image.Image) -> bytes:
+def grey_levels(picture: Pixels) -> Floats:
+    """The luma of a picture in whole grey levels, shape (rows, columns): bit for bit what Pillow's mode L has.
+
+    Source: ITU-R BT.601, with Pillow's weights in 65536ths; their products and sums are exact in 32-bit floats.
+    """
+    if picture.ndim == 2:  # noqa: PLR2004 - rows and columns
+        return picture.astype(np.float32)
+    levels = picture.reshape(-1, 3).astype(np.float32) @ _LUMA
+    levels += 0.5
+    return np.floor(levels, out=levels).reshape(picture.shape[:2])
+
+
+def thumbnail_jpeg(picture: Pixels) -> bytes:
     """The picture as a small JPEG."""
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
-    return buffer.getvalue()
+    if picture.ndim == 2:  # noqa: PLR2004 - rows and columns
+        return bytes(encode_jpeg(picture[:, :, None], THUMBNAIL_QUALITY, "GRAY", "Gray"))
+    return bytes(encode_jpeg(picture, THUMBNAIL_QUALITY, "RGB", "420"))
 
 
 def _difference_hash(across: Floats) -> int:
@@ -84,9 +83,15 @@ def _difference_hash(across: Floats) -> int:
 
     Source: Krawetz, "Kind of Like That", 2013; bit for bit what `imagehash.dhash` gives for the same grey picture.
     """
-    rounded = np.clip(np.floor(across + 0.5), 0, 255)
-    small = np.clip(np.floor(lanczos(across.shape[0], 8) @ rounded + 0.5), 0, 255)
+    small = _whole_levels(lanczos(across.shape[0], 8) @ _whole_levels(across))
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")
+
+
+def _whole_levels(samples: Floats) -> Floats:
+    """Samples rounded to grey levels, 0 to 255."""
+    rounded = np.floor(samples + 0.5)
+    np.maximum(rounded, 0, out=rounded)
+    return np.minimum(rounded, 255, out=rounded)
 
 
 def _cosine_hash(across: Floats) -> tuple[bytes, float]:
@@ -99,11 +104,11 @@ def _cosine_hash(across: Floats) -> tuple[bytes, float]:
     `imagehash.phash(hash_size=16)`, computed without rounding between the steps.
     """
     low = _low_frequencies(across.shape[0]) @ across
-    low[np.abs(low) < NOISE] = 0
+    low *= np.abs(low) >= NOISE
     ordered = np.sort(low, axis=None)
     median = (ordered[ordered.size // 2 - 1] + ordered[ordered.size // 2]) / 2
-    energy = np.square(low * _orthonormal())
-    return np.packbits(low > median).tobytes(), float(np.sqrt(energy.sum() - energy[0, 0])) / HASH_SIDE
+    coefficients = (low * _orthonormal()).ravel()[1:]
+    return np.packbits(low > median).tobytes(), math.sqrt(coefficients.dot(coefficients)) / HASH_SIDE
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -19,8 +19,8 @@ from indexer.diff import folder_changes, is_unsettled, listing_digest
 from indexer.errors import SafetyError
 from indexer.executors import Batch, Executor, outcomes
 from indexer.filesystem import born_ns, folder_exists
-from indexer.fingerprint import RECIPE
 from indexer.places import Place, joined, outermost, relative_to, split
+from indexer.recipe import RECIPE
 from indexer.records import (
     Added,
     Altered,
@@ -44,8 +44,8 @@ from indexer.text import count_text, printable
 BATCH_FILES = 32
 BATCH_BYTES = 16 << 20
 """A batch ends at either: small enough to share the work out evenly, large enough that handing it over costs little."""
-STORE_OUTCOMES = 1_000
-STORE_SECONDS = 1.0
+STORE_OUTCOMES = 8_000
+STORE_SECONDS = 0.5
 """Results are committed at either: what a killed run loses."""
 APPLY_CHANGES = 5_000
 """Changes found by the scan that go into one transaction."""
@@ -53,9 +53,6 @@ MISSING_SHARE = 0.2
 MISSING_FILES = 1_000
 MISSING_LEAST = 5
 """More than this share of a root's files, or more than this number, does not vanish by itself (but a few may)."""
-
-DecodeBatch = Callable[..., list[Outcome]]
-
 
 @dataclass(slots=True)
 class _Scan:
@@ -78,6 +75,7 @@ class _Reading:
 
     first_new: int
     """Files with this id or a larger one were found by this run."""
+    recipe_id: int
     due: dict[int, queries.DueFile] = field(default_factory=dict)
     """Files handed out and not stored yet."""
     new: int = 0
@@ -90,7 +88,6 @@ def update(
     database: Database,
     request: IndexRequest,
     executor: Executor,
-    decode_batch: DecodeBatch,
     tick: Tick = no_progress,
 ) -> IndexReport:
     """Brings the index up to date with the given folders.
@@ -99,7 +96,6 @@ def update(
         database: Open for writing.
         request: What to look at.
         executor: Started when the first file is found that has to be read.
-        decode_batch: What workers run.
         tick: Told of progress.
 
     Raises:
@@ -110,28 +106,23 @@ def update(
     with database.writing() as tx:
         places = [_place(database, tx, path) for path in request.folders]
         run_id = queries.start_run(tx, "index", time.time_ns())
-        stale = queries.refill(tx, RECIPE.key)
+        recipe_id = queries.recipe_id(tx, RECIPE.key)
+        stale = queries.refill(tx, recipe_id)
         retried = sum(queries.retry_unreadable(tx, *place) for place in places) if request.retry else 0
         bases = database.bases(queries.roots(tx))
         first_new = queries.newest_file(tx) + 1
-    if stale or retried:
+    if stale or retried or first_new == 1:
         executor.start()
     scans = [_Scan(root_id, bases[root_id], below) for root_id, below in outermost(places)]
     for scanned in scans:
         _scan(database, scanned, request, executor, tick)
         _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
-    reading = _Reading(first_new)
-    _read_due(database, places, reading, executor, decode_batch, retry=request.retry, tick=tick)
+    reading = _Reading(first_new, recipe_id)
+    _read_due(database, places, reading, executor, retry=request.retry, tick=tick)
     with database.writing() as tx:
         report = _report(tx, scans, reading, bases, time.monotonic() - started)
-        queries.finish_run(tx, run_id, time.time_ns(), counts_of(report))
+        queries.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
-
-
-def counts_of(report: IndexReport) -> dict[str, int | float]:
-    """The numbers of a report, as `--json` prints them and `history` keeps them."""
-    names = ("files", "new", "changed", "moved", "unchanged", "gone", "decoded", "unreadable")
-    return {**{name: getattr(report, name) for name in names}, "seconds": round(report.seconds, 3)}
 
 
 # ---------------------------------------------------------------------------------------------------------------- places
@@ -268,12 +259,11 @@ def _read_due(
     places: list[Place],
     reading: _Reading,
     executor: Executor,
-    decode_batch: DecodeBatch,
     *,
     retry: bool,
     tick: Tick,
 ) -> None:
-    """Reads every file that is due and stores what that gives, about once a second."""
+    """Reads every file that is due and stores what that gives, about twice a second."""
     with database.reading() as tx:
         total = queries.count_due(tx, places)
     if not total:
@@ -281,7 +271,7 @@ def _read_due(
     waiting: list[Outcome] = []
     stored_at = time.monotonic()
     tick("read", 0, total)
-    for found in outcomes(executor, decode_batch, _batches(database, places, reading, retry=retry)):
+    for found in outcomes(executor, _batches(database, places, reading, retry=retry)):
         waiting.extend(found)
         tick("read", len(found), total)
         if len(waiting) >= STORE_OUTCOMES or time.monotonic() - stored_at >= STORE_SECONDS:
@@ -296,7 +286,7 @@ def _batches(database: Database, places: list[Place], reading: _Reading, *, retr
     while True:
         with database.reading() as tx:
             due = queries.due_files(tx, places, last)
-            known = queries.known_digests(tx, (row.size for row in due), RECIPE.key, with_unreadable=not retry)
+            known = queries.known_digests(tx, (row.size for row in due), reading.recipe_id, with_unreadable=not retry)
             bases = database.bases(queries.roots(tx))
         if not due:
             return
@@ -329,7 +319,7 @@ def _task(row: queries.DueFile, bases: dict[int, str]) -> Task:
 def _store(database: Database, reading: _Reading, waiting: list[Outcome]) -> None:
     """Stores and empties a list of outcomes."""
     with database.writing() as tx:
-        queries.store(tx, waiting, RECIPE.key)
+        queries.store(tx, waiting, reading.recipe_id)
     for outcome in waiting:
         _count(reading, reading.due.pop(outcome.file_id), outcome)
     waiting.clear()

@@ -14,9 +14,8 @@ import stat
 import uuid
 from collections.abc import Iterable
 
-from indexer.decode import digest_of
 from indexer.errors import SafetyError
-from indexer.filesystem import chunks, open_regular, opened_folder, rename_no_replace, stamp_from
+from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, rename_no_replace, stamp_from
 from indexer.places import split
 from indexer.records import Checked, JournalEntry, Kind, Member, Move, Refused, Stamp
 from indexer.scan import QUARANTINE

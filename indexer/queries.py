@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -50,12 +50,13 @@ from indexer.records import (
     Stamp,
     Unreadable,
     UnreadableFile,
+    signed64,
 )
-from indexer.schema import content, file, folder, journal, root, run, thumbnail
+from indexer.schema import content, file, folder, journal, path_value, recipe, root, run
 
 PAGE = 10_000
 """Rows read at a time where a table is read from end to end."""
-DUE_PAGE = 256
+DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
 _STAMP = (file.c.size, file.c.mtime_ns, file.c.ctime_ns, file.c.inode)
 
@@ -71,8 +72,7 @@ class KnownFolder:
     listing: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class DueFile:
+class DueFile(NamedTuple):
     """A file that has to be read."""
 
     file_id: int
@@ -171,20 +171,11 @@ def apply_changes(tx: Connection, root_id: int, changes: FolderChanges, listing:
         values = {"root_id": root_id, "path": changes.listing.path}
         folder_id = int(tx.execute(insert(folder).values(values)).inserted_primary_key[0])
     added = [
-        {**_stamp_values(change.stamp), "folder_id": folder_id, "name": change.name, "unsettled": True, "state": 0}
-        for change in changes.changes
-        if isinstance(change, Added)
+        (folder_id, path_value(change.name), *change.stamp) for change in changes.changes if isinstance(change, Added)
     ]
-    altered = [
-        {**_stamp_values(change.stamp), "key": change.file_id}
-        for change in changes.changes
-        if isinstance(change, Altered)
-    ]
-    if added:
-        tx.execute(insert(file), added)
-    if altered:
-        values = {**_stamp_parameters(), "state": FileState.DUE, "reason": None}
-        tx.execute(update(file).where(file.c.id == bindparam("key")).values(values), altered)
+    altered = [(*change.stamp, change.file_id) for change in changes.changes if isinstance(change, Altered)]
+    _execute_many(tx, _ADD_FILE, added)
+    _execute_many(tx, _ALTER_FILE, altered)
     tx.execute(update(folder).where(folder.c.id == folder_id).values(listing=listing))
 
 
@@ -265,9 +256,15 @@ def drop_gone(tx: Connection) -> None:
 # --------------------------------------------------------------------------------------------------------------- reading
 
 
-def refill(tx: Connection, recipe: str) -> int:
+def recipe_id(tx: Connection, key: str) -> int:
+    """The id of a recipe, which is added when it is new."""
+    tx.execute(upsert(recipe).values(key=key).on_conflict_do_nothing())
+    return int(tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar_one())
+
+
+def refill(tx: Connection, recipe_id: int) -> int:
     """Makes every file due whose content was fingerprinted by another recipe; gives their number."""
-    other = or_(content.c.recipe < recipe, content.c.recipe > recipe)  # two ranges of an index, where != scans it
+    other = or_(content.c.recipe_id < recipe_id, content.c.recipe_id > recipe_id)  # two ranges of an index; != scans it
     if tx.execute(select(content.c.id).where(other).limit(1)).first() is None:
         return 0
     stale = file.c.content_id.in_(select(content.c.id).where(other))
@@ -298,58 +295,38 @@ def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFi
     )
     return [
         DueFile(file_id, root_id, joined(parent, name), size, digest)
-        for file_id, root_id, parent, name, size, digest in tx.execute(query)
+        for file_id, root_id, parent, name, size, digest in tx.execute(query).all()
     ]
 
 
 def known_digests(
-    tx: Connection, sizes: Iterable[int], recipe: str, *, with_unreadable: bool
+    tx: Connection, sizes: Iterable[int], recipe_id: int, *, with_unreadable: bool
 ) -> list[tuple[int, bytes]]:
     """Size and digest of the contents of given sizes that need no decoding."""
     query = select(content.c.size, content.c.digest).where(
-        content.c.recipe == recipe, content.c.size.in_(sorted(set(sizes)))
+        content.c.recipe_id == recipe_id, content.c.size.in_(sorted(set(sizes)))
     )
     if not with_unreadable:
         query = query.where(content.c.unreadable.is_(None))
-    return [(size, digest) for size, digest in tx.execute(query)]
+    return [(size, digest) for size, digest in tx.execute(query).all()]
 
 
-def store(tx: Connection, outcomes: Sequence[Outcome], recipe: str) -> None:
+def store(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -> None:
     """Stores what reading files gave: their contents, thumbnails and rows."""
-    contents = [_content_values(outcome, recipe) for outcome in outcomes if _digested(outcome)]
-    if contents:
-        statement = upsert(content)
-        changed = {c.name: statement.excluded[c.name] for c in content.c if c.name not in {"id", "digest"}}
-        tx.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=changed), contents)
-    thumbnails = [
-        {"key": outcome.digest, "jpeg": outcome.fingerprint.thumbnail}
-        for outcome in outcomes
-        if isinstance(outcome, Fingerprinted)
-    ]
-    if thumbnails:
-        source = select(content.c.id, bindparam("jpeg")).where(content.c.digest == bindparam("key"))
-        tx.execute(insert(thumbnail).prefix_with("OR REPLACE").from_select(["content_id", "jpeg"], source), thumbnails)
-    read = [_file_values(outcome) for outcome in outcomes if outcome.reading is not None]
-    if read:
-        known = select(content.c.id).where(content.c.digest == bindparam("digest_")).scalar_subquery()
-        broken = select(content.c.unreadable).where(content.c.digest == bindparam("digest_")).scalar_subquery()
-        values = {
-            **_stamp_parameters(),
-            "born_ns": bindparam("born"),
-            "unsettled": bindparam("fresh"),
-            "content_id": known,
-            "reason": broken,
-            "state": case((broken.is_not(None), FileState.UNREADABLE), else_=bindparam("state_")),
-        }
-        tx.execute(update(file).where(file.c.id == bindparam("key")).values(values), read)
-    lost = [
-        {"key": outcome.file_id, "why": outcome.reason}
-        for outcome in outcomes
-        if isinstance(outcome, Unreadable) and outcome.reading is None
-    ]
-    if lost:
-        values = {"state": FileState.UNREADABLE, "reason": bindparam("why"), "content_id": None, "unsettled": False}
-        tx.execute(update(file).where(file.c.id == bindparam("key")).values(values), lost)
+    decoded = [outcome for outcome in outcomes if isinstance(outcome, Fingerprinted)]
+    broken = [outcome for outcome in outcomes if isinstance(outcome, Unreadable)]
+    _execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
+    _execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+    _execute_many(
+        tx,
+        _STORE_BROKEN,
+        [(found.digest, found.reading.stamp.size, recipe_id, found.reason) for found in broken if found.reading],
+    )
+    read = [outcome for outcome in outcomes if outcome.reading is not None]
+    _execute_many(tx, _STORE_FILE, [_file_row(outcome) for outcome in read])
+    recognised = [(outcome.file_id,) for outcome in read if isinstance(outcome, Recognised)]
+    _execute_many(tx, _STORE_BROKEN_COPY, recognised)
+    _execute_many(tx, _STORE_UNREAD, [(found.reason, found.file_id) for found in broken if found.reading is None])
 
 
 def unreadable_files(tx: Connection, bases: Mapping[int, str], places: Sequence[Place]) -> list[UnreadableFile]:
@@ -610,49 +587,72 @@ def _in_places(places: Sequence[Place]) -> Any:
     return or_(*conditions)
 
 
+def _execute_many(tx: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Runs a statement for each row, none for none: plain tuples, as this is what indexing a million files waits for."""
+    if rows:
+        tx.exec_driver_sql(statement, list(rows))
+
+
 def _stamp_values(stamp: Stamp) -> dict[str, int]:
-    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "ctime_ns": stamp.ctime_ns, "inode": stamp.inode}
+    return stamp._asdict()
 
 
-def _stamp_parameters() -> dict[str, Any]:
-    return {name: bindparam(name) for name in ("size", "mtime_ns", "ctime_ns", "inode")}
-
-
-def _digested(outcome: Outcome) -> bool:
-    return isinstance(outcome, Fingerprinted) or (isinstance(outcome, Unreadable) and outcome.digest is not None)
-
-
-def _content_values(outcome: Outcome, recipe: str) -> dict[str, Any]:
-    assert isinstance(outcome, Fingerprinted | Unreadable)
-    assert outcome.reading is not None
-    values = {"digest": outcome.digest, "size": outcome.reading.stamp.size, "recipe": recipe}
-    if isinstance(outcome, Unreadable):
-        empty = dict.fromkeys(("dhash", "phash", "width", "height", "format", "mode", "detail"))
-        return {**values, **empty, "unreadable": outcome.reason}
+def _content_row(outcome: Fingerprinted, recipe_id: int) -> tuple[Any, ...]:
     found = outcome.fingerprint
-    return {
-        **values,
-        "unreadable": None,
-        "dhash": found.dhash,
-        "phash": found.phash,
-        "width": found.width,
-        "height": found.height,
-        "format": found.format,
-        "mode": found.mode,
-        "detail": found.detail,
-    }
+    return (
+        outcome.digest,
+        outcome.reading.stamp.size,
+        recipe_id,
+        signed64(found.dhash),
+        found.phash,
+        found.width,
+        found.height,
+        found.format,
+        found.mode,
+        found.detail,
+    )
 
 
-def _file_values(outcome: Outcome) -> dict[str, Any]:
+def _file_row(outcome: Outcome) -> tuple[Any, ...]:
+    """A file that was read: its stamp, what is concluded from it, and its content."""
     reading = outcome.reading
     assert reading is not None
-    state = FileState.OTHER if isinstance(outcome, NotPicture) else FileState.PICTURE
-    digest = outcome.digest if isinstance(outcome, Fingerprinted | Recognised | Unreadable) else None
-    return {
-        **_stamp_values(reading.stamp),
-        "key": outcome.file_id,
-        "born": reading.born_ns,
-        "fresh": reading.unsettled,
-        "digest_": digest,
-        "state_": state,
-    }
+    state, reason = FileState.PICTURE, None
+    if isinstance(outcome, NotPicture):
+        state = FileState.OTHER
+    elif isinstance(outcome, Unreadable):
+        state, reason = FileState.UNREADABLE, outcome.reason
+    digest = None if isinstance(outcome, NotPicture) else outcome.digest
+    return (*reading.stamp, reading.born_ns, reading.unsettled, int(state), reason, digest, outcome.file_id)
+
+
+_ADD_FILE = """
+    INSERT INTO file (folder_id, name, size, mtime_ns, ctime_ns, inode, unsettled, state) VALUES (?, ?, ?, ?, ?, ?, 1, 0)
+"""
+_ALTER_FILE = """
+    UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, state = 0, reason = NULL WHERE id = ?
+"""
+_STORE_CONTENT = """
+    INSERT INTO content (digest, size, recipe_id, dhash, phash, width, height, format, mode, detail)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = NULL, dhash = excluded.dhash,
+        phash = excluded.phash, width = excluded.width, height = excluded.height, format = excluded.format,
+        mode = excluded.mode, detail = excluded.detail
+"""
+_STORE_THUMBNAIL = """
+    INSERT OR REPLACE INTO thumbnail (content_id, jpeg) SELECT content.id, ?1 FROM content WHERE content.digest = ?2
+"""
+_STORE_BROKEN = """
+    INSERT INTO content (digest, size, recipe_id, unreadable) VALUES (?, ?, ?, ?)
+    ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = excluded.unreadable, dhash = NULL,
+        phash = NULL, width = NULL, height = NULL, format = NULL, mode = NULL, detail = NULL
+"""
+_STORE_FILE = """
+    UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, born_ns = ?, unsettled = ?, state = ?, reason = ?,
+        content_id = (SELECT content.id FROM content WHERE content.digest = ?) WHERE id = ?
+"""
+_STORE_BROKEN_COPY = """
+    UPDATE file SET state = 2, reason = content.unreadable FROM content
+    WHERE file.id = ? AND content.id = file.content_id AND content.unreadable IS NOT NULL
+"""
+_STORE_UNREAD = "UPDATE file SET state = 2, reason = ?, content_id = NULL, unsettled = 0 WHERE id = ?"

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from indexer.index import counts_of
 from indexer.places import relative_to
 from indexer.records import (
     Group,
@@ -153,7 +152,7 @@ def index_text(report: IndexReport) -> Iterator[str]:
 
 def index_json(report: IndexReport) -> dict[str, Any]:
     """The counts of an index run as an object."""
-    return dict(counts_of(report))
+    return dict(report.counts)
 
 
 def unreadable_text(files: Iterable[UnreadableFile]) -> Iterator[str]:

@@ -14,9 +14,9 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from indexer.filesystem import FOLDER_FLAGS, signed64
+from indexer.filesystem import FOLDER_FLAGS
 from indexer.places import joined, split
-from indexer.records import Listing, Unlisted
+from indexer.records import Listing, Unlisted, signed64
 
 PICTURE_ENDINGS = frozenset(
     "jpg jpeg jpe jfif mpo png apng gif webp bmp dib tif tiff avif avifs heic heif hif jxl".split()  # noqa: SIM905

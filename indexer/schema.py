@@ -27,9 +27,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
+from indexer.records import signed64
+
 APPLICATION_ID = 0x696D6778
 """The letters `imgx`."""
 SCHEMA_VERSION = 2
+
+
+def path_value(path: str) -> str | bytes:
+    """A path as it is stored: TEXT where its bytes are UTF-8, BLOB of the raw bytes elsewhere."""
+    if path.isascii():
+        return path
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
 
 
 class PathText(TypeDecorator[str]):
@@ -43,13 +56,7 @@ class PathText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:  # type: ignore[override]
         """TEXT, or BLOB for names with lone surrogates."""
-        if value is None or value.isascii():
-            return value
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return os.fsencode(value)
-        return value
+        return None if value is None else path_value(value)
 
     def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
         """The path as `os.fsdecode` gives it."""
@@ -64,7 +71,7 @@ class Unsigned64(TypeDecorator[int]):
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
         """The signed number with the same bits."""
-        return value if value is None or value < 1 << 63 else value - (1 << 64)
+        return None if value is None else signed64(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
         """The unsigned number with the same bits."""
@@ -112,13 +119,20 @@ Index("file_due", file.c.id, sqlite_where=file.c.state == 0)
 Index("file_unreadable", file.c.id, sqlite_where=file.c.state == 2)  # noqa: PLR2004 - FileState.UNREADABLE
 Index("file_other", file.c.id, sqlite_where=file.c.state == 3)  # noqa: PLR2004 - FileState.OTHER
 
+recipe = Table(
+    "recipe",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True, doc="records.Recipe.key"),
+)
+
 content = Table(
     "content",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary, nullable=False, unique=True, doc="SHA-256 of the file's bytes"),
     Column("size", BigInteger, nullable=False),
-    Column("recipe", Text, nullable=False),
+    Column("recipe_id", ForeignKey("recipe.id"), nullable=False),
     Column("unreadable", Text, doc="why these bytes cannot be decoded; the columns below are then NULL"),
     Column("dhash", Unsigned64),
     Column("phash", LargeBinary, doc="256 bits"),
@@ -129,7 +143,7 @@ content = Table(
     Column("detail", Float),
 )
 Index("content_dhash", content.c.dhash)
-Index("content_known", content.c.recipe, content.c.size, content.c.digest)
+Index("content_known", content.c.recipe_id, content.c.size)
 
 thumbnail = Table(
     "thumbnail",
@@ -146,6 +160,12 @@ run = Table(
     Column("started_ns", BigInteger, nullable=False),
     Column("finished_ns", BigInteger),
     Column("counts", Text, nullable=False, doc="a JSON object"),
+)
+
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), primary_key=True, doc="the newest migration"),
 )
 
 journal = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -23,6 +24,7 @@ def confine() -> None:
     Interrupts are the parent's business; a crash leaves no core file; decoders that print are not heard; and the process
     dies with the one that made it.
     """
+    gc.freeze()  # what the server loaded is here to stay, and need not be looked at again
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for limit, value in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         _lower(limit, value)

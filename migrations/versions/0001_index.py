@@ -23,11 +23,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("root_id", "path", name="folder_path"),
     )
     op.create_table(
+        "recipe",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("key", sa.Text, nullable=False, unique=True),
+    )
+    op.create_table(
         "content",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("recipe", sa.Text, nullable=False),
+        sa.Column("recipe_id", sa.Integer, sa.ForeignKey("recipe.id"), nullable=False),
         sa.Column("unreadable", sa.Text),
         sa.Column("dhash", sa.BigInteger),
         sa.Column("phash", sa.LargeBinary),
@@ -38,7 +43,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Float),
     )
     op.create_index("content_dhash", "content", ["dhash"])
-    op.create_index("content_known", "content", ["recipe", "size", "digest"])
+    op.create_index("content_known", "content", ["recipe_id", "size"])
     op.create_table(
         "thumbnail",
         sa.Column("content_id", sa.Integer, sa.ForeignKey("content.id"), primary_key=True),
