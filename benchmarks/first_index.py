@@ -32,7 +32,9 @@ def measure(folder: Path, count: int, rounds: int, jobs: int, peers: list[str]) 
     """Runs all programs on a folder and prints their medians and ratios."""
     database = folder.parent / f"{folder.name}.db"
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    programs = {name: [sys.executable, str(HERE / "loops.py"), name, str(folder), str(jobs)] for name in ["bare", *peers]}
+    programs = {
+        name: [sys.executable, str(HERE / "loops.py"), name, str(folder), str(jobs)] for name in ["bare", *peers]
+    }
     index = [sys.executable, "-m", "indexer", "index", str(folder), "--db", str(database), "--jobs", str(jobs), "-q"]
     programs["imgindex"] = index
     times: dict[str, list[float]] = {name: [] for name in programs}

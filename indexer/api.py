@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 
-from indexer import find, index, prune, queries
+from indexer import find, index, ledger, prune, queries, store
 from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.locate import canonical, database_path, require_database
+from indexer.places import relative_to
 from indexer.records import (
     Group,
     IndexReport,
@@ -25,6 +26,7 @@ from indexer.records import (
     UnreadableFile,
     no_progress,
 )
+from indexer.text import printable
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -50,7 +52,7 @@ class Index:
         self.path = database_path(None if path is None else os.fsdecode(path))
         self.recovered = Recovered()
 
-    def update(
+    def update(  # noqa: PLR0913 - one keyword a wish
         self,
         *folders: Path,
         files: Iterable[Path] | None = None,
@@ -79,9 +81,8 @@ class Index:
             DatabaseError: When the database cannot be used.
             LockedError: When another run is writing.
         """
-        request = index_request(
-            folders, files, exclude=exclude, all_files=all_files, retry=retry, confirm_missing=confirm_missing
-        )
+        request = IndexRequest(_places(folders), tuple(exclude), _listed(files), all_files, retry, confirm_missing)
+        _refuse_outside(request)
         with self._writing() as database, local_pool(jobs) as executor:
             return index.update(database, request, executor, tick)
 
@@ -138,13 +139,13 @@ class Index:
     def status(self) -> Status:
         """What the index holds."""
         with self._reading() as database, database.reading() as tx:
-            count, size = queries.quarantined(tx)
+            count, size = ledger.quarantined(tx)
             return Status(
                 database=self.path,
                 database_bytes=os.path.getsize(self.path),
                 roots=queries.root_summaries(tx, database.bases(queries.roots(tx))),
                 contents=queries.count_contents(tx),
-                due=queries.count_due(tx, ()),
+                due=store.count_due(tx, ()),
                 quarantined=count,
                 quarantined_bytes=size,
             )
@@ -152,7 +153,7 @@ class Index:
     def history(self, limit: int = 20) -> list[RunSummary]:
         """The latest runs, newest first."""
         with self._reading() as database, database.reading() as tx:
-            return queries.runs(tx, limit)
+            return ledger.runs(tx, limit)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Database]:
@@ -171,35 +172,24 @@ class Index:
                 raise
 
 
-def index_request(
-    folders: Iterable[Path],
-    files: Iterable[Path] | None,
-    *,
-    exclude: Iterable[str],
-    all_files: bool,
-    retry: bool,
-    confirm_missing: bool,
-) -> IndexRequest:
-    """What to look at, with every path in its canonical form.
-
-    Raises:
-        UsageError: When there is no folder, or a listed file lies outside the folders.
-    """
+def _places(folders: Iterable[Path]) -> tuple[str, ...]:
+    """Folders in canonical form, each once."""
     places = tuple(dict.fromkeys(map(canonical, folders)))
     if not places:
         raise UsageError("no folder given", "imgindex index FOLDER")
-    listed = None if files is None else tuple(map(_without_links_above, files))
-    outside = [path for path in listed or () if not any(_below(path, place) for place in places)]
-    if outside:
-        raise UsageError(f"{outside[0]!r} lies in none of the folders", "name the folder that holds the listed files")
-    return IndexRequest(places, tuple(exclude), listed, all_files, retry, confirm_missing)
+    return places
 
 
-def _without_links_above(path: Path) -> str:
-    """A file's path with its folder in canonical form; the file itself may be a link, which is not followed."""
-    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
-    return os.path.join(os.path.realpath(folder), name)
+def _listed(files: Iterable[Path] | None) -> tuple[str, ...] | None:
+    """Files with their folders in canonical form; a file itself may be a link, which is not followed."""
+    if files is None:
+        return None
+    split = (os.path.split(os.path.abspath(os.fsdecode(path))) for path in files)
+    return tuple(os.path.join(os.path.realpath(folder), name) for folder, name in split)
 
 
-def _below(path: str, folder: str) -> bool:
-    return path.startswith(folder.rstrip("/") + "/")
+def _refuse_outside(request: IndexRequest) -> None:
+    """Refuses listed files that lie in none of the folders."""
+    for path in request.files or ():
+        if not any(relative_to(path, folder) for folder in request.folders):
+            raise UsageError(f"'{printable(path)}' lies in none of the folders", "name the folder that holds it")

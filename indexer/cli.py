@@ -51,7 +51,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a lin
 Null = Annotated[bool, typer.Option("--null", "-0", help="Paths are separated by NUL characters.")]
 Match = Annotated[
     MatchRule,
-    typer.Option("--match", help="bytes: the same bytes. hash: equal dHash, which is unverified and finds look-alikes."),
+    typer.Option(
+        "--match", help="bytes: the same bytes. hash: equal dHash, which is unverified and finds look-alikes."
+    ),
 ]
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Only files at or below these.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
@@ -59,7 +61,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show
 
 
 @app.callback(invoke_without_command=True)
-def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> int:  # noqa: FBT002
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> int:
     if version:
         report.print_lines([f"imgindex {__version__}"])
     return EXIT_DONE
@@ -69,7 +71,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
     epilog="\b\nExamples:\n  imgindex index photos/\n  imgindex index photos/ --exclude 'thumb*' --json\n"
     "  find photos/ -name '*.jpg' -print0 | imgindex index photos/ --files-from - -0\n\n" + EXITS
 )
-def index(  # noqa: PLR0913 - one parameter an option
+def index(
     folders: Annotated[
         list[str] | None, typer.Argument(metavar="[DIR]...", help="Folders of pictures; none: all that are indexed.")
     ] = None,
@@ -78,12 +80,12 @@ def index(  # noqa: PLR0913 - one parameter an option
     files_from: Annotated[
         str | None, typer.Option(metavar="FILE", help="Look at the files listed here alone; - reads standard input.")
     ] = None,
-    null: Null = False,  # noqa: FBT002
-    all_files: Annotated[bool, typer.Option(help="Look at every file, whatever its name.")] = False,  # noqa: FBT002
-    retry: Annotated[bool, typer.Option(help="Read files again that were unreadable.")] = False,  # noqa: FBT002
-    confirm_missing: Annotated[bool, typer.Option(help="Believe that many files are gone.")] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
-    quiet: Quiet = False,  # noqa: FBT002
+    null: Null = False,
+    all_files: Annotated[bool, typer.Option(help="Look at every file, whatever its name.")] = False,
+    retry: Annotated[bool, typer.Option(help="Read files again that were unreadable.")] = False,
+    confirm_missing: Annotated[bool, typer.Option(help="Believe that many files are gone.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
     db: Database = None,
 ) -> int:
     """Bring the index up to date: read files that are new or have changed, and nothing else.
@@ -120,8 +122,8 @@ def dups(
     paths: Paths = None,
     match: Match = MatchRule.BYTES,
     format: Annotated[str, typer.Option(metavar="table|fdupes", help="How to print groups.")] = "table",  # noqa: A002
-    json: Json = False,  # noqa: FBT002
-    null: Annotated[bool, typer.Option("--null", "-0", help="Print the surplus alone, ended by NULs.")] = False,  # noqa: FBT002
+    json: Json = False,
+    null: Annotated[bool, typer.Option("--null", "-0", help="Print the surplus alone, ended by NULs.")] = False,
     db: Database = None,
 ) -> int:
     """Show the groups of files that are duplicates, the keeper first. Changes nothing."""
@@ -144,16 +146,16 @@ def dups(
     epilog="\b\nExamples:\n  imgindex prune                 show what would be moved\n"
     "  imgindex prune --yes           move it\n  imgindex undo                  bring it back\n\n" + EXITS
 )
-def prune(  # noqa: PLR0913 - one parameter an option
+def prune(
     paths: Paths = None,
     match: Match = MatchRule.BYTES,
-    yes: Yes = False,  # noqa: FBT002
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")] = False,  # noqa: FBT002
+    yes: Yes = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")] = False,
     quarantine: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the surplus goes; default: beside each indexed folder.")
     ] = None,
-    json: Json = False,  # noqa: FBT002
-    quiet: Quiet = False,  # noqa: FBT002
+    json: Json = False,
+    quiet: Quiet = False,
     db: Database = None,
 ) -> int:
     """Move surplus files into the quarantine. Without --yes, show the plan and change nothing.
@@ -183,8 +185,8 @@ def prune(  # noqa: PLR0913 - one parameter an option
 @app.command(epilog="\b\nExamples:\n  imgindex undo\n  imgindex undo 7\n\n" + EXITS)
 def undo(
     run: Annotated[int | None, typer.Argument(metavar="[RUN]", help="Default: the newest prune.")] = None,
-    json: Json = False,  # noqa: FBT002
-    quiet: Quiet = False,  # noqa: FBT002
+    json: Json = False,
+    quiet: Quiet = False,
     db: Database = None,
 ) -> int:
     """Move the files of a prune back to where they were. Nothing is overwritten."""
@@ -194,12 +196,14 @@ def undo(
     return _told(done, "moved back", pictures.recovered, json=json, quiet=quiet)
 
 
-@app.command(epilog="\b\nExamples:\n  imgindex purge --older-than 30d\n  imgindex purge --older-than 30d --yes\n\n" + EXITS)
+@app.command(
+    epilog="\b\nExamples:\n  imgindex purge --older-than 30d\n  imgindex purge --older-than 30d --yes\n\n" + EXITS
+)
 def purge(
     older_than: Annotated[str, typer.Option(metavar="SPAN", help="Of prunes older than this: 30d, 12h …")] = "30d",
-    yes: Yes = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
-    quiet: Quiet = False,  # noqa: FBT002
+    yes: Yes = False,
+    json: Json = False,
+    quiet: Quiet = False,
     db: Database = None,
 ) -> int:
     """Delete quarantined files for good. The only command that deletes; without --yes, it only tells what it would.
@@ -219,8 +223,8 @@ def purge(
 
 @app.command(epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n\n" + EXITS)
 def status(
-    unreadable: Annotated[bool, typer.Option(help="List the unreadable files, with the reason.")] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
+    unreadable: Annotated[bool, typer.Option(help="List the unreadable files, with the reason.")] = False,
+    json: Json = False,
     db: Database = None,
 ) -> int:
     """Say what the index holds. Changes nothing."""
@@ -244,7 +248,7 @@ def status(
 @app.command(epilog="\b\nExamples:\n  imgindex history\n  imgindex history --limit 100 --json\n\n" + EXITS)
 def history(
     limit: Annotated[int, typer.Option(min=1, help="How many runs, newest first.")] = 20,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
     db: Database = None,
 ) -> int:
     """Say what was done, newest first. Changes nothing."""

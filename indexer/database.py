@@ -251,9 +251,10 @@ def _copy(database: Database, target: str) -> None:
     """A copy of the database beside it, by SQLite's backup."""
     if os.path.exists(target):
         return
-    with contextlib.closing(sqlite3.connect(f"{target}.part")) as copy, contextlib.closing(
-        sqlite3.connect(f"file:{quote(os.fsencode(database.path))}?mode=ro", uri=True)
-    ) as source:
+    with (
+        contextlib.closing(sqlite3.connect(f"{target}.part")) as copy,
+        contextlib.closing(sqlite3.connect(f"file:{quote(os.fsencode(database.path))}?mode=ro", uri=True)) as source,
+    ):
         source.backup(copy)
     os.rename(f"{target}.part", target)
 

@@ -96,16 +96,22 @@ def _outcome(task: Task, known: set[bytes]) -> Outcome:
     digest = hashlib.sha256(data).digest()
     if digest in known:
         return Recognised(task.file_id, reading, digest)
+    outcome = _decoded(task, data, reading, digest)
+    if isinstance(outcome, Fingerprinted):
+        known.add(digest)
+    return outcome
+
+
+def _decoded(task: Task, data: bytes, reading: Reading, digest: bytes) -> Outcome:
+    """What decoding a file's bytes gives."""
     try:
-        found = decode(data)
+        return Fingerprinted(task.file_id, reading, digest, decode(data))
     except UnidentifiedImageError:
         if not task.claims_picture:
             return NotPicture(task.file_id, reading)
         return Unreadable(task.file_id, unidentified_reason(data), reading, digest)
     except Exception as error:  # noqa: BLE001 - decoders raise anything, and one bad file must not stop a million
         return Unreadable(task.file_id, failure_reason(error), reading, digest)
-    known.add(digest)
-    return Fingerprinted(task.file_id, reading, digest, found)
 
 
 def read_stable(path: str) -> tuple[bytes, Reading]:
@@ -300,8 +306,8 @@ def _as_grey(picture: Image.Image) -> Image.Image:
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if picture.mode.startswith("I;16"):
         low, high = 0.0, 65_535.0
-    elif low >= 0 and 1 < high <= 65_535:  # noqa: PLR2004 - white of 16 bits
-        low, high = 0.0, 255.0 if high <= 255 else 65_535.0  # noqa: PLR2004 - white of 8 bits
+    elif low >= 0 and 1 < high <= 65_535:
+        low, high = 0.0, 255.0 if high <= 255 else 65_535.0
     scaled = np.nan_to_num((samples - low) * (255.0 / (high - low or 1.0)))
     return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
 
@@ -313,7 +319,7 @@ def _from_lab(picture: Image.Image) -> Image.Image:
     """
     lab = np.asarray(picture, dtype=np.int16).astype(np.float32)
     lightness = (lab[..., 0] * (100 / 255) + 16) / 116
-    a, b = (np.where(lab[..., i] > 127, lab[..., i] - 256, lab[..., i]) for i in (1, 2))  # noqa: PLR2004 - signed bytes
+    a, b = (np.where(lab[..., i] > 127, lab[..., i] - 256, lab[..., i]) for i in (1, 2))
     cubes = np.stack((lightness + a / 500, lightness, lightness - b / 200), axis=-1)
     white = np.array([0.9642, 1.0, 0.8251], dtype=np.float32)
     xyz = np.where(cubes > 6 / 29, cubes**3, 3 * (6 / 29) ** 2 * (cubes - 4 / 29)) * white
@@ -321,5 +327,5 @@ def _from_lab(picture: Image.Image) -> Image.Image:
         [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]], dtype=np.float32
     )
     linear = np.clip(xyz @ matrix.T, 0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)  # noqa: PLR2004
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return Image.fromarray(np.clip(encoded * 255 + 0.5, 0, 255).astype(np.uint8))

@@ -61,7 +61,7 @@ def _shapes(random: np.random.Generator, width: int, height: int) -> Image.Image
         corners = random.integers(0, (width, height), (3, 2))
         left, top = corners.min(axis=0)
         right, bottom = corners.max(axis=0)
-        if random.random() < 0.5:  # noqa: PLR2004 - an even choice
+        if random.random() < 0.5:
             pen.polygon([(int(x), int(y)) for x, y in corners], fill=_colour(random))
         else:
             pen.ellipse((int(left), int(top), int(right) + 8, int(bottom) + 8), fill=_colour(random))

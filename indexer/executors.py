@@ -30,7 +30,7 @@ TASK_TIMEOUT_S = 60.0
 """A batch that takes longer is run again file by file; a file that takes longer is unreadable."""
 AHEAD = 8
 """Batches in flight for each that can run: enough to work on while results are being stored."""
-_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Executor(Protocol):
@@ -72,18 +72,21 @@ class LocalPool:
 
     def start(self) -> None:
         """Starts the server that workers are forked from, which loads the decoders meanwhile."""
+        self._started()
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
+        """A future of the result; it raises TimeoutError or ProcessExpired when the worker was lost."""
+        future: Future[Result] = self._started().schedule(function, args=arguments, timeout=self._timeout_s)
+        return future
+
+    def _started(self) -> ProcessPool:
+        """The pool, started when it was not."""
         if self._pool is None:
             from pebble import ProcessPool  # noqa: PLC0415 - a run that finds nothing new never needs it
 
             load_decoders()
-            self._pool = ProcessPool(max_workers=self.jobs, initializer=_confine, context=_Context())  # type: ignore[arg-type]
-
-    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
-        """A future of the result; it raises TimeoutError or ProcessExpired when the worker was lost."""
-        self.start()
-        assert self._pool is not None
-        future: Future[Result] = self._pool.schedule(function, args=arguments, timeout=self._timeout_s)
-        return future
+            self._pool = ProcessPool(max_workers=self.jobs, initializer=_confine, context=_Context())
+        return self._pool
 
     def stop(self) -> None:
         """Stops the workers, whatever they are doing."""
@@ -100,7 +103,7 @@ class _Process(ForkServerProcess):
         program = sys.modules["__main__"]
         sys.modules["__main__"] = types.ModuleType("__main__")
         try:
-            return ForkServerProcess._Popen(process_obj)  # type: ignore[attr-defined]  # noqa: SLF001
+            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001
         finally:
             sys.modules["__main__"] = program
 

@@ -107,9 +107,7 @@ def rename_no_replace(source_folder: int, source: str, target_folder: int, targe
     """
     renameat2 = _renameat2()
     if renameat2 is not None:
-        failed = renameat2(
-            source_folder, os.fsencode(source), target_folder, os.fsencode(target), _RENAME_NOREPLACE
-        )
+        failed = renameat2(source_folder, os.fsencode(source), target_folder, os.fsencode(target), _RENAME_NOREPLACE)
         if not failed:
             return
         code = ctypes.get_errno()

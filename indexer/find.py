@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from indexer import queries
+from indexer import queries, store
 from indexer.choose import group_of
 from indexer.database import Database
 from indexer.places import places_of
@@ -37,4 +37,4 @@ def unreadable(database: Database, paths: Iterable[str] = ()) -> list[Unreadable
     """The unreadable files at or below given paths, all of them without any."""
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
-        return queries.unreadable_files(tx, bases, places_of(bases, paths))
+        return store.unreadable_files(tx, bases, places_of(bases, paths))

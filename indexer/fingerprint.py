@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 NOISE = 1.0
 """DCT sums below this are rounding errors of 32-bit floats: 64 × 64 pixels of up to 255 err by less than 0.5."""
 
-_LUMA = np.array([19595, 38470, 7471], dtype=np.float32) / 65536
+_LUMA: Floats = np.array([19595, 38470, 7471], dtype=np.float32) / np.float32(65536)
 
 
 def reduction(width: int, height: int) -> tuple[int, int]:
@@ -59,16 +59,17 @@ def grey_levels(picture: Pixels) -> Floats:
 
     Source: ITU-R BT.601, with Pillow's weights in 65536ths; their products and sums are exact in 32-bit floats.
     """
-    if picture.ndim == 2:  # noqa: PLR2004 - rows and columns
+    if picture.ndim == 2:
         return picture.astype(np.float32)
-    levels = picture.reshape(-1, 3).astype(np.float32) @ _LUMA
+    levels: Floats = picture.reshape(-1, 3).astype(np.float32) @ _LUMA
     levels += 0.5
-    return np.floor(levels, out=levels).reshape(picture.shape[:2])
+    np.floor(levels, out=levels)
+    return levels.reshape(picture.shape[:2])
 
 
 def thumbnail_jpeg(picture: Pixels) -> bytes:
     """The picture as a small JPEG."""
-    if picture.ndim == 2:  # noqa: PLR2004 - rows and columns
+    if picture.ndim == 2:
         return bytes(encode_jpeg(picture[:, :, None], THUMBNAIL_QUALITY, "GRAY", "Gray"))
     return bytes(encode_jpeg(picture, THUMBNAIL_QUALITY, "RGB", "420"))
 
@@ -89,9 +90,10 @@ def _difference_hash(across: Floats) -> int:
 
 def _whole_levels(samples: Floats) -> Floats:
     """Samples rounded to grey levels, 0 to 255."""
-    rounded = np.floor(samples + 0.5)
+    rounded: Floats = np.floor(samples + np.float32(0.5))
     np.maximum(rounded, 0, out=rounded)
-    return np.minimum(rounded, 255, out=rounded)
+    np.minimum(rounded, 255, out=rounded)
+    return rounded
 
 
 def _cosine_hash(across: Floats) -> tuple[bytes, float]:
@@ -124,7 +126,7 @@ def lanczos(length: int, samples: int) -> Floats:
     first = np.maximum((centres - 3 * width + 0.5).astype(int), 0)
     last = np.minimum((centres + 3 * width + 0.5).astype(int), length)
     distance = (pixels + 0.5 - centres) / width
-    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)  # noqa: PLR2004
+    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
     weights[(pixels < first) | (pixels >= last)] = 0
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 

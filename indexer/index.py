@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from indexer import queries, scan
+from indexer import ledger, queries, scan, store
 from indexer.database import Database
 from indexer.diff import folder_changes, is_unsettled, listing_digest
 from indexer.errors import SafetyError
@@ -30,8 +30,8 @@ from indexer.records import (
     IndexReport,
     IndexRequest,
     Listing,
-    Outcome,
     NotPicture,
+    Outcome,
     Task,
     Tick,
     Unlisted,
@@ -53,6 +53,7 @@ MISSING_SHARE = 0.2
 MISSING_FILES = 1_000
 MISSING_LEAST = 5
 """More than this share of a root's files, or more than this number, does not vanish by itself (but a few may)."""
+
 
 @dataclass(slots=True)
 class _Scan:
@@ -76,12 +77,12 @@ class _Reading:
     first_new: int
     """Files with this id or a larger one were found by this run."""
     recipe_id: int
-    due: dict[int, queries.DueFile] = field(default_factory=dict)
+    due: dict[int, store.DueFile] = field(default_factory=dict)
     """Files handed out and not stored yet."""
     new: int = 0
     changed: int = 0
     decoded: int = 0
-    unreadable: list[tuple[queries.DueFile, str]] = field(default_factory=list)
+    unreadable: list[tuple[store.DueFile, str]] = field(default_factory=list)
 
 
 def update(
@@ -105,10 +106,10 @@ def update(
     started = time.monotonic()
     with database.writing() as tx:
         places = [_place(database, tx, path) for path in request.folders]
-        run_id = queries.start_run(tx, "index", time.time_ns())
-        recipe_id = queries.recipe_id(tx, RECIPE.key)
-        stale = queries.refill(tx, recipe_id)
-        retried = sum(queries.retry_unreadable(tx, *place) for place in places) if request.retry else 0
+        run_id = ledger.start_run(tx, "index", time.time_ns())
+        recipe_id = store.recipe_id(tx, RECIPE.key)
+        stale = store.refill(tx, recipe_id)
+        retried = sum(store.retry_unreadable(tx, *place) for place in places) if request.retry else 0
         bases = database.bases(queries.roots(tx))
         first_new = queries.newest_file(tx) + 1
     if stale or retried or first_new == 1:
@@ -121,11 +122,11 @@ def update(
     _read_due(database, places, reading, executor, retry=request.retry, tick=tick)
     with database.writing() as tx:
         report = _report(tx, scans, reading, bases, time.monotonic() - started)
-        queries.finish_run(tx, run_id, time.time_ns(), report.counts)
+        ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
 
 
-# ---------------------------------------------------------------------------------------------------------------- places
+# --- places
 
 
 def _place(database: Database, tx: Connection, path: str) -> Place:
@@ -148,7 +149,7 @@ def _place(database: Database, tx: Connection, path: str) -> Place:
     return new_id, ""
 
 
-# -------------------------------------------------------------------------------------------------------------- scanning
+# --- scanning
 
 
 def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: Executor, tick: Tick) -> None:
@@ -251,7 +252,7 @@ def _disbelief(scanned: _Scan, lost: int, known: int) -> str:
     return f"{lost:,} of {count_text(known, 'known file')} in '{place}' seem to be gone"
 
 
-# --------------------------------------------------------------------------------------------------------------- reading
+# --- reading
 
 
 def _read_due(
@@ -265,7 +266,7 @@ def _read_due(
 ) -> None:
     """Reads every file that is due and stores what that gives, about twice a second."""
     with database.reading() as tx:
-        total = queries.count_due(tx, places)
+        total = store.count_due(tx, places)
     if not total:
         return
     waiting: list[Outcome] = []
@@ -285,8 +286,8 @@ def _batches(database: Database, places: list[Place], reading: _Reading, *, retr
     last = 0
     while True:
         with database.reading() as tx:
-            due = queries.due_files(tx, places, last)
-            known = queries.known_digests(tx, (row.size for row in due), reading.recipe_id, with_unreadable=not retry)
+            due = store.due_files(tx, places, last)
+            known = store.known_digests(tx, (row.size for row in due), reading.recipe_id, with_unreadable=not retry)
             bases = database.bases(queries.roots(tx))
         if not due:
             return
@@ -298,9 +299,9 @@ def _batches(database: Database, places: list[Place], reading: _Reading, *, retr
             yield tuple(_task(row, bases) for row in rows), digests
 
 
-def _cut(due: list[queries.DueFile]) -> Iterator[list[queries.DueFile]]:
+def _cut(due: list[store.DueFile]) -> Iterator[list[store.DueFile]]:
     """Files in batches of limited number and size."""
-    batch: list[queries.DueFile] = []
+    batch: list[store.DueFile] = []
     size = 0
     for row in due:
         batch.append(row)
@@ -312,20 +313,20 @@ def _cut(due: list[queries.DueFile]) -> Iterator[list[queries.DueFile]]:
         yield batch
 
 
-def _task(row: queries.DueFile, bases: dict[int, str]) -> Task:
+def _task(row: store.DueFile, bases: dict[int, str]) -> Task:
     return Task(row.file_id, joined(bases[row.root_id], row.path), row.size, scan.claims_picture(split(row.path)[1]))
 
 
 def _store(database: Database, reading: _Reading, waiting: list[Outcome]) -> None:
     """Stores and empties a list of outcomes."""
     with database.writing() as tx:
-        queries.store(tx, waiting, reading.recipe_id)
+        store.keep_outcomes(tx, waiting, reading.recipe_id)
     for outcome in waiting:
         _count(reading, reading.due.pop(outcome.file_id), outcome)
     waiting.clear()
 
 
-def _count(reading: _Reading, due: queries.DueFile, outcome: Outcome) -> None:
+def _count(reading: _Reading, due: store.DueFile, outcome: Outcome) -> None:
     digest = getattr(outcome, "digest", None)
     reading.decoded += isinstance(outcome, Fingerprinted)
     if isinstance(outcome, Unreadable):
@@ -342,7 +343,7 @@ def _report(
 ) -> IndexReport:
     """The report of a finished run."""
     places = [(scanned.root_id, scanned.below) for scanned in scans]
-    files = sum(scanned.files for scanned in scans) - queries.count_other(tx, places)
+    files = sum(scanned.files for scanned in scans) - store.count_other(tx, places)
     new = sum(scanned.new for scanned in scans) + reading.new
     moved = sum(scanned.moved for scanned in scans)
     return IndexReport(
@@ -353,7 +354,7 @@ def _report(
         unchanged=files - new - reading.changed - moved,
         gone=sum(len(scanned.gone) for scanned in scans) - moved,
         decoded=reading.decoded,
-        unreadable=queries.count_unreadable(tx, places),
+        unreadable=store.count_unreadable(tx, places),
         seconds=seconds,
         unreadable_files=tuple(
             UnreadableFile(joined(bases[due.root_id], due.path), reason) for due, reason in reading.unreadable

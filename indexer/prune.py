@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from indexer import queries
+from indexer import ledger, queries
 from indexer.database import Database
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
@@ -71,7 +71,7 @@ def carry_out(database: Database, plan: Plan, quarantine: str | None = None, tic
     roots = {move.surplus.member.root for move in plan.moves}
     folders = {root: make_batch_folder(quarantine_for(root, quarantine)) for root in sorted(roots)}
     with database.writing() as tx:
-        run_id = queries.start_run(tx, "prune", time.time_ns())
+        run_id = ledger.start_run(tx, "prune", time.time_ns())
     done: list[Moved | Refused] = []
     tick("move", 0, len(plan.moves))
     for number, moves in enumerate(_batches(plan.moves)):
@@ -96,11 +96,11 @@ def undo(database: Database, run_id: int | None = None, tick: Tick = no_progress
     """
     started = time.monotonic()
     with database.writing() as tx:
-        chosen = queries.newest_run_with(tx, MoveState.MOVED) if run_id is None else run_id
-        rows = [] if chosen is None else queries.journal_entries(tx, run_id=chosen, states=[MoveState.MOVED])
+        chosen = ledger.newest_run_with(tx, MoveState.MOVED) if run_id is None else run_id
+        rows = [] if chosen is None else ledger.journal_entries(tx, run_id=chosen, states=[MoveState.MOVED])
         if not rows:
             raise UsageError("there is nothing to bring back", "imgindex history lists the runs")
-        undo_id = queries.start_run(tx, f"undo {chosen}", time.time_ns())
+        undo_id = ledger.start_run(tx, f"undo {chosen}", time.time_ns())
     done: list[Moved | Refused] = []
     tick("bring back", 0, len(rows))
     for entries in _batches([_entry(database, row) for row in rows]):
@@ -124,11 +124,11 @@ def purge(database: Database, older_than_s: int, *, dry_run: bool, tick: Tick = 
     """
     started = time.monotonic()
     with database.writing() as tx:
-        starts = queries.run_times(tx)
+        starts = ledger.run_times(tx)
         limit_ns = time.time_ns() - older_than_s * 1_000_000_000
-        rows = queries.journal_entries(tx, states=[MoveState.MOVED])
+        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
         entries = [_entry(database, row) for row in rows if starts[row.run_id] <= limit_ns]
-        run_id = queries.start_run(tx, "purge", time.time_ns()) if entries and not dry_run else None
+        run_id = ledger.start_run(tx, "purge", time.time_ns()) if entries and not dry_run else None
     done: list[Moved | Refused] = []
     tick("purge", 0, len(entries))
     for batch in _batches(entries):
@@ -157,13 +157,13 @@ def recover(database: Database) -> Recovered:
     """
     pending = [MoveState.PLANNED, MoveState.RETURNING, MoveState.PURGING]
     with database.reading() as tx:
-        entries = [_entry(database, row) for row in queries.journal_entries(tx, states=pending)]
+        entries = [_entry(database, row) for row in ledger.journal_entries(tx, states=pending)]
     if not entries:
         return Recovered()
     found = {entry.entry_id: _found_state(entry) for entry in entries}
     _sync(entries)
     with database.writing(durable=True) as tx:
-        queries.journal_set(tx, found)
+        ledger.journal_set(tx, found)
         for entry in entries:
             _put_right(tx, entry, found[entry.entry_id])
     missing = tuple(entry.full_path for entry in entries if found[entry.entry_id] is MoveState.MISSING)
@@ -178,8 +178,8 @@ def _move_batch(
         return []
     planned = [_journal_values(database, answer, folders, first + index) for index, answer in enumerate(checked)]
     with database.writing(durable=True) as tx:
-        queries.journal_plan(tx, run_id, planned)
-        rows = queries.journal_entries(tx, run_id=run_id, states=[MoveState.PLANNED])
+        ledger.journal_plan(tx, run_id, planned)
+        rows = ledger.journal_entries(tx, run_id=run_id, states=[MoveState.PLANNED])
     entries = [_entry(database, row) for row in rows]
     for folder in sorted({entry.quarantine for entry in entries}):
         write_manifest(folder, (entry for entry in entries if entry.quarantine == folder))
@@ -187,8 +187,8 @@ def _move_batch(
     _sync(entries)
     states = {entry.entry_id: MoveState.ABORTED if refused else MoveState.MOVED for entry, refused in answers}
     with database.writing(durable=True) as tx:
-        queries.journal_set(tx, states)
-        queries.forget_paths(tx, [(entry.root_id, entry.path) for entry, refused in answers if not refused])
+        ledger.journal_set(tx, states)
+        ledger.forget_paths(tx, [(entry.root_id, entry.path) for entry, refused in answers if not refused])
     return [refused or _told(entry, None) for entry, refused in answers]
 
 
@@ -201,7 +201,7 @@ def _journal_values(database: Database, checked: Checked, folders: Mapping[str, 
         "root_id": member.root_id,
         "path": member.path,
         "quarantine": database.stored(folders[member.root]),
-        "payload": f"{number:08d}{ending if ending.isascii() and len(ending) < 10 else ''}",  # noqa: PLR2004
+        "payload": f"{number:08d}{ending if ending.isascii() and len(ending) < 10 else ''}",
         "size": checked.stamp.size,
         "mtime_ns": checked.stamp.mtime_ns,
         "ctime_ns": checked.stamp.ctime_ns,
@@ -237,7 +237,7 @@ def _entry(database: Database, row: Any) -> JournalEntry:
 
 def _write_states(database: Database, states: Mapping[int, MoveState]) -> None:
     with database.writing(durable=True) as tx:
-        queries.journal_set(tx, states)
+        ledger.journal_set(tx, states)
 
 
 def _write_returned(database: Database, answers: Sequence[tuple[JournalEntry, Stamp | Refused]]) -> None:
@@ -246,11 +246,11 @@ def _write_returned(database: Database, answers: Sequence[tuple[JournalEntry, St
     with database.writing(durable=True) as tx:
         for entry, answer in answers:
             if isinstance(answer, Refused):
-                queries.journal_set(tx, {entry.entry_id: MoveState.MOVED})
+                ledger.journal_set(tx, {entry.entry_id: MoveState.MOVED})
                 continue
-            queries.journal_set(tx, {entry.entry_id: MoveState.RESTORED})
+            ledger.journal_set(tx, {entry.entry_id: MoveState.RESTORED})
             unsettled = is_unsettled(answer.mtime_ns, answer.ctime_ns, now_ns)
-            queries.remember_path(tx, entry, answer, unsettled=unsettled)
+            ledger.remember_path(tx, entry, answer, unsettled=unsettled)
 
 
 def _found_state(entry: JournalEntry) -> MoveState:
@@ -273,16 +273,16 @@ def _found_state(entry: JournalEntry) -> MoveState:
 def _put_right(tx: Any, entry: JournalEntry, state: MoveState) -> None:
     """Makes the rows of files agree with where a move was found to stand."""
     if state is MoveState.MOVED and entry.state is MoveState.PLANNED:
-        queries.forget_paths(tx, [(entry.root_id, entry.path)])
+        ledger.forget_paths(tx, [(entry.root_id, entry.path)])
     if state is MoveState.RESTORED:
-        queries.remember_path(tx, entry, entry.stamp, unsettled=True)
+        ledger.remember_path(tx, entry, entry.stamp, unsettled=True)
 
 
 def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
     """Why a quarantined file must stay, None when a file on disk stands for it."""
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
-        copies = queries.live_copies(tx, entry.keeper_digest)
+        copies = ledger.live_copies(tx, entry.keeper_digest)
     if any(digest_at(bases[root_id], path) == entry.keeper_digest for root_id, path in copies):
         return None
     return Refused(entry.full_path, "no indexed file stands for it any more: it may be the last copy")
@@ -304,7 +304,7 @@ def _finished(database: Database, run_id: int | None, done: Sequence[Moved | Ref
     if run_id is not None:
         counts = {"moved": len(moved), "refused": len(refused), "bytes": report.bytes}
         with database.writing() as tx:
-            queries.finish_run(tx, run_id, time.time_ns(), counts)
+            ledger.finish_run(tx, run_id, time.time_ns(), counts)
     return report
 
 

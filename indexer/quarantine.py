@@ -373,4 +373,3 @@ def _reason(error: OSError, whose: str) -> str:
         errno.EINVAL: f"{whose} is no regular file",
     }
     return reasons.get(error.errno or 0, f"{whose} cannot be read: {error.strerror or error}")
-

@@ -1,8 +1,9 @@
 """The immutable records that flow between stages.
 
 Values in, values out: nothing here opens, reads or decides. Records are frozen dataclasses, but for those that cross from
-workers by the million: as named tuples they are made and pickled in a third of the time. Paths are `str` as `os.fsdecode` gives them (bytes that are
-not UTF-8 stand as lone surrogates), times are integer nanoseconds since 1970, sizes are bytes.
+workers by the million: as named tuples they are made and pickled in a third of the time. Paths are `str` as
+`os.fsdecode` gives them (bytes that are not UTF-8 stand as lone surrogates), times are integer nanoseconds since 1970,
+sizes are bytes.
 """
 
 from __future__ import annotations

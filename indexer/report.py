@@ -44,7 +44,7 @@ def named(path: str) -> str:
     return printable(shown(path))
 
 
-# ---------------------------------------------------------------------------------------------------------------- groups
+# --- groups
 
 
 def groups_text(groups: Iterable[Group]) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _relation(surplus: Surplus) -> str:
     return "same bytes" if surplus.kind == "bytes" else f"equal dHash, {surplus.bits} bits apart, not verified"
 
 
-# ----------------------------------------------------------------------------------------------------- prune, undo, purge
+# --- prune, undo, purge
 
 
 def plan_text(plan: Plan) -> Iterator[str]:
@@ -137,7 +137,7 @@ def recovered_text(recovered: Recovered) -> Iterator[str]:
     yield from (f"missing, and not in the quarantine either: {named(path)}" for path in recovered.missing)
 
 
-# ----------------------------------------------------------------------------------------------------------------- index
+# --- index
 
 
 def index_text(report: IndexReport) -> Iterator[str]:
@@ -165,7 +165,7 @@ def unreadable_json(file: UnreadableFile) -> dict[str, str]:
     return {"path": shown(file.path), "reason": file.reason}
 
 
-# -------------------------------------------------------------------------------------------------------- status, history
+# --- status, history
 
 
 def status_text(status: Status) -> Iterator[str]:
@@ -212,7 +212,7 @@ def run_json(run: RunSummary) -> dict[str, Any]:
     return {**ends, "counts": dict(run.counts)}
 
 
-# ---------------------------------------------------------------------------------------------------------------- output
+# --- output
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -54,7 +54,7 @@ class PathText(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:  # type: ignore[override]
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
         """TEXT, or BLOB for names with lone surrogates."""
         return None if value is None else path_value(value)
 
@@ -116,8 +116,8 @@ file = Table(
 )
 Index("file_content", file.c.content_id)
 Index("file_due", file.c.id, sqlite_where=file.c.state == 0)
-Index("file_unreadable", file.c.id, sqlite_where=file.c.state == 2)  # noqa: PLR2004 - FileState.UNREADABLE
-Index("file_other", file.c.id, sqlite_where=file.c.state == 3)  # noqa: PLR2004 - FileState.OTHER
+Index("file_unreadable", file.c.id, sqlite_where=file.c.state == 2)
+Index("file_other", file.c.id, sqlite_where=file.c.state == 3)
 
 recipe = Table(
     "recipe",

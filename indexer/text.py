@@ -41,8 +41,8 @@ def bytes_text(size: int) -> str:
     """
     value = float(size)
     for unit in _UNITS:
-        if value < 999.5 or unit == _UNITS[-1]:  # noqa: PLR2004 - the next unit's first value
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"  # noqa: PLR2004
+        if value < 999.5 or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
         value /= 1000
     raise AssertionError  # pragma: no cover - the last unit always returns
 

@@ -1,0 +1,202 @@
+"""Every statement about reading: which files are due, which contents are known, and what reading gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, literal_column, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from indexer.conditions import execute_many, files_with_folders, in_places, in_tree
+from indexer.places import Place, joined
+from indexer.records import (
+    FileState,
+    Fingerprinted,
+    NotPicture,
+    Outcome,
+    Reading,
+    Recognised,
+    Unreadable,
+    UnreadableFile,
+    signed64,
+)
+from indexer.schema import content, file, folder, recipe
+
+DUE_PAGE = 512
+"""Files handed out between two looks at which contents are known."""
+
+
+class DueFile(NamedTuple):
+    """A file that has to be read."""
+
+    file_id: int
+    root_id: int
+    path: str
+    """Relative to the root."""
+    size: int
+    digest: bytes | None
+    """Of the content it had when it was last read."""
+
+
+def recipe_id(tx: Connection, key: str) -> int:
+    """The id of a recipe, which is added when it is new."""
+    tx.execute(upsert(recipe).values(key=key).on_conflict_do_nothing())
+    return int(tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar_one())
+
+
+def refill(tx: Connection, recipe_id: int) -> int:
+    """Makes every file due whose content was fingerprinted by another recipe; gives their number."""
+    other = or_(content.c.recipe_id < recipe_id, content.c.recipe_id > recipe_id)  # two ranges of an index; != scans it
+    if tx.execute(select(content.c.id).where(other).limit(1)).first() is None:
+        return 0
+    stale = file.c.content_id.in_(select(content.c.id).where(other))
+    return tx.execute(update(file).where(stale, file.c.state != FileState.DUE).values(state=FileState.DUE)).rowcount
+
+
+def retry_unreadable(tx: Connection, root_id: int, below: str) -> int:
+    """Makes the unreadable files at or below a path due again; gives their number."""
+    inside = file.c.folder_id.in_(select(folder.c.id).where(in_tree(root_id, below)))
+    statement = update(file).where(file.c.state == FileState.UNREADABLE, inside)
+    return tx.execute(statement.values(state=FileState.DUE, reason=None)).rowcount
+
+
+def count_due(tx: Connection, places: Sequence[Place]) -> int:
+    """The number of files at or below given places that have to be read."""
+    return _count(tx, FileState.DUE, places)
+
+
+def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFile]:
+    """The next files at or below given places that have to be read, after a file's id."""
+    query = (
+        select(file.c.id, folder.c.root_id, folder.c.path, file.c.name, file.c.size, content.c.digest)
+        .join_from(file, folder)
+        .outerjoin(content, content.c.id == file.c.content_id)
+        .where(file.c.state == literal_column("0"), file.c.id > after, in_places(places))
+        .order_by(file.c.id)
+        .limit(DUE_PAGE)
+    )
+    return [
+        DueFile(file_id, root_id, joined(parent, name), size, digest)
+        for file_id, root_id, parent, name, size, digest in tx.execute(query).all()
+    ]
+
+
+def known_digests(
+    tx: Connection, sizes: Iterable[int], recipe_id: int, *, with_unreadable: bool
+) -> list[tuple[int, bytes]]:
+    """Size and digest of the contents of given sizes that need no decoding."""
+    query = select(content.c.size, content.c.digest).where(
+        content.c.recipe_id == recipe_id, content.c.size.in_(sorted(set(sizes)))
+    )
+    if not with_unreadable:
+        query = query.where(content.c.unreadable.is_(None))
+    return [(size, digest) for size, digest in tx.execute(query).all()]
+
+
+def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -> None:
+    """Stores what reading files gave: their contents, thumbnails and rows."""
+    decoded = [outcome for outcome in outcomes if isinstance(outcome, Fingerprinted)]
+    broken = [outcome for outcome in outcomes if isinstance(outcome, Unreadable)]
+    execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
+    execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+    execute_many(
+        tx,
+        _STORE_BROKEN,
+        [(found.digest, found.reading.stamp.size, recipe_id, found.reason) for found in broken if found.reading],
+    )
+    execute_many(
+        tx, _STORE_FILE, [_file_row(outcome, outcome.reading) for outcome in outcomes if outcome.reading is not None]
+    )
+    recognised = [(outcome.file_id,) for outcome in outcomes if isinstance(outcome, Recognised)]
+    execute_many(tx, _STORE_BROKEN_COPY, recognised)
+    execute_many(tx, _STORE_UNREAD, [(found.reason, found.file_id) for found in broken if found.reading is None])
+
+
+def unreadable_files(tx: Connection, bases: Mapping[int, str], places: Sequence[Place]) -> list[UnreadableFile]:
+    """The unreadable files at or below given places, by path.
+
+    Args:
+        tx: A transaction.
+        bases: The absolute path of each root.
+        places: Root ids with paths relative to them; none for everything.
+    """
+    query = (
+        select(folder.c.root_id, folder.c.path, file.c.name, file.c.reason)
+        .join_from(file, folder)
+        .where(file.c.state == FileState.UNREADABLE, in_places(places))
+    )
+    found = [
+        UnreadableFile(joined(bases[row.root_id], joined(row.path, row.name)), row.reason or "unknown")
+        for row in tx.execute(query)
+    ]
+    return sorted(found, key=lambda unreadable: unreadable.path)
+
+
+def count_unreadable(tx: Connection, places: Sequence[Place]) -> int:
+    """The number of unreadable files at or below given places."""
+    return _count(tx, FileState.UNREADABLE, places)
+
+
+def count_other(tx: Connection, places: Sequence[Place]) -> int:
+    """The number of files at or below given places that are no pictures and do not claim to be."""
+    return _count(tx, FileState.OTHER, places)
+
+
+def _count(tx: Connection, state: FileState, places: Sequence[Place]) -> int:
+    """The number of files in a state; each state but PICTURE has an index of its own."""
+    query = select(func.count()).select_from(files_with_folders())
+    return int(tx.execute(query.where(file.c.state == literal_column(str(int(state))), in_places(places))).scalar_one())
+
+
+def _content_row(outcome: Fingerprinted, recipe_id: int) -> tuple[Any, ...]:
+    found = outcome.fingerprint
+    return (
+        outcome.digest,
+        outcome.reading.stamp.size,
+        recipe_id,
+        signed64(found.dhash),
+        found.phash,
+        found.width,
+        found.height,
+        found.format,
+        found.mode,
+        found.detail,
+    )
+
+
+def _file_row(outcome: Outcome, reading: Reading) -> tuple[Any, ...]:
+    """A file that was read: its stamp, what is concluded from it, and its content."""
+    state, reason = FileState.PICTURE, None
+    if isinstance(outcome, NotPicture):
+        state = FileState.OTHER
+    elif isinstance(outcome, Unreadable):
+        state, reason = FileState.UNREADABLE, outcome.reason
+    digest = None if isinstance(outcome, NotPicture) else outcome.digest
+    return (*reading.stamp, reading.born_ns, reading.unsettled, int(state), reason, digest, outcome.file_id)
+
+
+_STORE_CONTENT = """
+    INSERT INTO content (digest, size, recipe_id, dhash, phash, width, height, format, mode, detail)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = NULL, dhash = excluded.dhash,
+        phash = excluded.phash, width = excluded.width, height = excluded.height, format = excluded.format,
+        mode = excluded.mode, detail = excluded.detail
+"""
+_STORE_THUMBNAIL = """
+    INSERT OR REPLACE INTO thumbnail (content_id, jpeg) SELECT content.id, ?1 FROM content WHERE content.digest = ?2
+"""
+_STORE_BROKEN = """
+    INSERT INTO content (digest, size, recipe_id, unreadable) VALUES (?, ?, ?, ?)
+    ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = excluded.unreadable, dhash = NULL,
+        phash = NULL, width = NULL, height = NULL, format = NULL, mode = NULL, detail = NULL
+"""
+_STORE_FILE = """
+    UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, born_ns = ?, unsettled = ?, state = ?, reason = ?,
+        content_id = (SELECT content.id FROM content WHERE content.digest = ?) WHERE id = ?
+"""
+_STORE_BROKEN_COPY = """
+    UPDATE file SET state = 2, reason = content.unreadable FROM content
+    WHERE file.id = ? AND content.id = file.content_id AND content.unreadable IS NOT NULL
+"""
+_STORE_UNREAD = "UPDATE file SET state = 2, reason = ?, content_id = NULL, unsettled = 0 WHERE id = ?"
