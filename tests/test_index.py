@@ -1,0 +1,578 @@
+"""The story from folders to index, told by trees before and after."""
+
+from __future__ import annotations
+
+import csv
+import mmap
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import aged, make_photos, settle
+
+from indexer import Index, decode, scan
+from indexer import index as story
+from indexer.drawing import drawn, encoded
+from indexer.errors import SafetyError, UsageError
+from indexer.records import IndexReport, Recipe, Unlisted
+
+Opened = list[str]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """The names of the files that were opened, when decoding in this process."""
+    names: Opened = []
+    read = decode.read_stable
+
+    def noting(path: str) -> object:
+        names.append(os.path.basename(path))
+        return read(path)
+
+    monkeypatch.setattr(decode, "read_stable", noting)
+    return names
+
+
+def counts(report: IndexReport) -> dict[str, float]:
+    """The counts of a report that are not zero, without the seconds."""
+    return {name: number for name, number in report.counts.items() if number and name != "seconds"}
+
+
+def rows(index: Index, statement: str) -> list[tuple[object, ...]]:
+    """What a statement gives on the index's database."""
+    with sqlite3.connect(index.path) as db:
+        found = db.execute(statement).fetchall()
+    db.close()
+    return found
+
+
+def test_update_reads_everything_once_when_the_index_is_new(photos: Path, index: Index) -> None:
+    """The first run decodes each picture, and stores what the picture is."""
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "new": 6, "decoded": 6}
+    stored = rows(index, "SELECT width, height, format, mode, length(digest), length(phash) FROM content ORDER BY id")
+    assert stored == [(*_size(photos, number), "JPEG", "RGB", 32, 32) for number in (0, 2, 4, 1, 3, 5)]
+    assert rows(index, "SELECT count(*) FROM thumbnail") == [(6,)]
+
+
+def _size(photos: Path, number: int) -> tuple[int, int]:
+    return drawn(number).size
+
+
+def test_update_opens_nothing_when_nothing_changed(photos: Path, index: Index, opened: Opened) -> None:
+    """A second run over settled files opens none of them."""
+    index.update(photos, jobs=0)
+    settle(index)
+    opened.clear()
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6}
+    assert opened == []
+
+
+def test_update_reads_again_but_does_not_decode_when_files_were_fresh(
+    photos: Path, index: Index, opened: Opened
+) -> None:
+    """A file read within seconds of its last write may have been rewritten since with the same stamp: it is digested."""
+    index.update(photos, jobs=0)
+    opened.clear()
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6}
+    assert sorted(opened) == [f"{number}.jpg" for number in range(6)]
+
+
+def test_update_reads_only_what_is_new_when_pictures_were_added(photos: Path, index: Index, opened: Opened) -> None:
+    """An added scrape costs its own size."""
+    index.update(photos, jobs=0)
+    settle(index)
+    opened.clear()
+    (photos / "c").mkdir()
+    (photos / "c" / "new.png").write_bytes(encoded(drawn(77), "PNG"))
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 7, "new": 1, "unchanged": 6, "decoded": 1}
+    assert opened == ["new.png"]
+
+
+def _copy_over(path: Path, new: bytes) -> None:
+    source = path.with_suffix(".source")
+    source.write_bytes(new)
+    _set_times(source, path)
+    shutil.copyfile(source, path)
+    shutil.copystat(source, path)
+    source.unlink()
+
+
+def _move_over(path: Path, new: bytes) -> None:
+    source = path.with_suffix(".source")
+    source.write_bytes(new)
+    _set_times(source, path)
+    source.replace(path)
+
+
+def _write_in_place(path: Path, new: bytes) -> None:
+    status = path.stat()
+    path.write_bytes(new)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _write_mapped(path: Path, new: bytes) -> None:
+    status = path.stat()
+    with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
+        mapped[:] = new
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _unzip_over(path: Path, new: bytes) -> None:
+    status = path.stat()
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.writestr(path.name, new)
+    with zipfile.ZipFile(path.with_suffix(".zip")) as archive:
+        archive.extract(path.name, path.parent)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _untar_over(path: Path, new: bytes) -> None:
+    source = path.with_suffix(".source")
+    source.write_bytes(new)
+    _set_times(source, path)
+    with tarfile.open(path.with_suffix(".tar"), "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(source, path.name)
+    with tarfile.open(path.with_suffix(".tar")) as archive:
+        archive.extractall(path.parent, filter="data")
+    os.utime(path, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+
+
+def _set_times(path: Path, like: Path) -> None:
+    status = like.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        pytest.param(_copy_over, id="cp -p over"),
+        pytest.param(_move_over, id="mv over"),
+        pytest.param(_write_in_place, id="in place, then touch"),
+        pytest.param(_write_mapped, id="mapped write, then touch"),
+        pytest.param(_unzip_over, id="unzip over"),
+        pytest.param(_untar_over, id="tar over"),
+    ],
+)
+def test_update_notices_new_content_when_size_and_mtime_are_kept(
+    tmp_path: Path, index: Index, replace: Callable[[Path, bytes], None]
+) -> None:
+    """Hazard 1: the six ways of replacing a file's content with size and mtime kept are all noticed."""
+    old, new = (encoded(drawn(seed).resize((64, 64)), "BMP") for seed in (1, 2))
+    path = tmp_path / "photos" / "picture.bmp"
+    path.parent.mkdir()
+    path.write_bytes(old)
+    aged(path)
+    index.update(path.parent, jobs=0)
+    settle(index)
+    before = path.stat()
+
+    replace(path, new)
+    after = path.stat()
+    report = index.update(path.parent, jobs=0)
+
+    assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    assert path.read_bytes() == new
+    assert (report.changed, report.decoded) == (1, 1)
+
+
+def test_update_opens_nothing_when_files_moved(photos: Path, index: Index, opened: Opened) -> None:
+    """A moved file keeps what is known of it without being opened."""
+    index.update(photos, jobs=0)
+    settle(index)
+    opened.clear()
+    (photos / "a").rename(photos / "renamed")
+    (photos / "b" / "1.jpg").rename(photos / "one.jpg")
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "moved": 4, "unchanged": 2}
+    assert opened == []
+    assert rows(index, "SELECT count(*) FROM file WHERE content_id IS NOT NULL") == [(6,)]
+
+
+def test_update_reads_a_file_when_it_was_given_the_inode_number_of_one_that_is_gone(
+    photos: Path, index: Index, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hazard 9: inode, size and mtime of a gone file do not make another file it, when it was made at another time."""
+    index.update(photos, jobs=0)
+    settle(index)
+    opened.clear()
+    (photos / "a" / "0.jpg").rename(photos / "other.jpg")
+    monkeypatch.setattr(story, "born_ns", lambda _path: 1)
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "new": 1, "unchanged": 5, "gone": 1}
+    assert opened == ["other.jpg"]
+
+
+def test_update_does_not_decode_when_files_were_copied(photos: Path, index: Index) -> None:
+    """A copy is read and recognised, not decoded."""
+    index.update(photos, jobs=0)
+    settle(index)
+    shutil.copytree(photos / "a", photos / "copy of a")
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 9, "new": 3, "unchanged": 6}
+
+
+def test_update_drops_files_but_not_contents_when_they_are_gone(photos: Path, index: Index) -> None:
+    """What was seen once is remembered."""
+    index.update(photos, jobs=0)
+    settle(index)
+    (photos / "a" / "0.jpg").unlink()
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 5, "unchanged": 5, "gone": 1}
+    assert rows(index, "SELECT count(*) FROM content") == [(6,)]
+
+
+def test_update_refuses_when_a_root_is_missing(photos: Path, index: Index) -> None:
+    """Hazard 10: a folder that is not there says nothing about its files."""
+    index.update(photos, jobs=0)
+    photos.rename(photos.parent / "elsewhere")
+
+    with pytest.raises(SafetyError, match="missing"):
+        index.update(photos, jobs=0)
+
+    assert rows(index, "SELECT count(*) FROM file") == [(6,)]
+
+
+def test_update_refuses_when_a_root_is_empty(tmp_path: Path, index: Index) -> None:
+    """Hazard 10: an empty mount point is not believed, however few files were known."""
+    photos = make_photos(tmp_path / "photos", count=2)
+    index.update(photos, jobs=0)
+    shutil.rmtree(photos)
+    photos.mkdir()
+
+    report = index.update(photos, jobs=0)
+
+    assert len(report.refused) == 1
+    assert report.gone == 0
+    assert rows(index, "SELECT count(*) FROM file") == [(2,)]
+
+
+def test_update_refuses_when_most_files_vanished_and_believes_it_when_told(tmp_path: Path, index: Index) -> None:
+    """Hazard 11: 60 % of the files do not vanish by themselves."""
+    photos = make_photos(tmp_path / "photos", count=20)
+    index.update(photos, jobs=0)
+    for number in range(12):
+        (photos / "ab"[number % 2] / f"{number}.jpg").unlink()
+
+    refused = index.update(photos, jobs=0)
+    kept = rows(index, "SELECT count(*) FROM file")
+    believed = index.update(photos, jobs=0, confirm_missing=True)
+
+    assert (len(refused.refused), refused.gone, kept) == (1, 0, [(20,)])
+    assert counts(believed) == {"files": 8, "unchanged": 8, "gone": 12}
+
+
+def test_update_keeps_rows_when_a_folder_cannot_be_listed(
+    photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hazard 12: a failed listing is not an empty folder."""
+    index.update(photos, jobs=0)
+    settle(index)
+    list_folder = os.scandir
+
+    def failing(path: str) -> object:
+        if str(path).endswith("/b"):
+            raise OSError(5, "Input/output error")
+        return list_folder(path)
+
+    monkeypatch.setattr(scan.os, "scandir", failing)
+    report = index.update(photos, jobs=0)
+
+    assert report.gone == 0
+    assert [(file.path, file.reason) for file in report.unlisted] == [
+        (str(photos / "b"), "cannot be listed: Input/output error")
+    ]
+    assert rows(index, "SELECT count(*) FROM file") == [(6,)]
+
+
+def test_update_records_unreadable_files_and_reads_them_again_only_when_asked_or_changed(
+    photos: Path, index: Index, opened: Opened
+) -> None:
+    """A broken file is listed with its reason, never grouped, and not tried again until there is a reason to."""
+    broken = photos / "a" / "broken.jpg"
+    for path in (broken, photos / "b" / "copy.jpg"):
+        path.write_bytes(encoded(drawn(9))[:2000])
+        aged(path)
+
+    first = index.update(photos, jobs=0)
+    settle(index)
+    opened.clear()
+    second = index.update(photos, jobs=0)
+    untouched = list(opened)
+    retried = index.update(photos, jobs=0, retry=True)
+    broken.write_bytes(encoded(drawn(9)))
+    mended = index.update(photos, jobs=0)
+
+    assert counts(first) == {"files": 8, "new": 8, "decoded": 6, "unreadable": 2}
+    assert "truncated" in first.unreadable_files[0].reason.lower()
+    assert counts(second) == {"files": 8, "unchanged": 8, "unreadable": 2}
+    assert untouched == []
+    assert (retried.unreadable, sorted(opened)[:2]) == (2, ["broken.jpg", "broken.jpg"])
+    assert (mended.changed, mended.unreadable) == (1, 1)
+    assert index.groups() == ()
+
+
+def test_update_ignores_files_that_do_not_claim_to_be_pictures(photos: Path, index: Index) -> None:
+    """A label or licence beside the pictures is no error, nor is it looked at twice."""
+    (photos / "LICENSE").write_text("free")
+    (photos / "a" / "0.txt").write_text("a cat")
+    shutil.copy(photos / "a" / "0.jpg", photos / "noending")
+
+    report = index.update(photos, jobs=0)
+    everything = index.update(photos, jobs=0, all_files=True)
+
+    assert counts(report) == {"files": 7, "new": 7, "decoded": 6}
+    assert everything.unreadable == 0
+    assert everything.files == 7
+
+
+def test_update_reports_a_file_that_lies_about_being_a_picture(photos: Path, index: Index) -> None:
+    """An error page saved as a picture is unreadable, with a reason that says so."""
+    (photos / "page.jpg").write_text("<html>404</html>")
+
+    report = index.update(photos, jobs=0)
+
+    assert [file.reason for file in report.unreadable_files] == [
+        "not a picture: holds markup (a web page, an error message or SVG)"
+    ]
+
+
+def test_update_takes_overlapping_folders_as_one(photos: Path, index: Index) -> None:
+    """Hazard 17: a folder given twice, inside another or through a link makes one row a file."""
+    (photos.parent / "link").symlink_to(photos)
+
+    report = index.update(photos, photos, f"{photos}/", photos / "a", photos.parent / "link", jobs=0)
+
+    assert counts(report) == {"files": 6, "new": 6, "decoded": 6}
+    assert [(root.path, root.files) for root in index.status().roots] == [(str(photos), 6)]
+
+
+def test_update_merges_roots_when_a_folder_around_them_is_indexed(photos: Path, index: Index) -> None:
+    """A root inside a new root becomes part of it, and nothing is decoded again."""
+    index.update(photos / "a", photos / "b", jobs=0)
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6}
+    assert [(root.path, root.files) for root in index.status().roots] == [(str(photos), 6)]
+
+
+def test_update_looks_at_a_part_of_a_root_alone_when_given_a_folder_in_it(photos: Path, index: Index) -> None:
+    """What lies outside the given folder is neither looked at nor forgotten."""
+    index.update(photos, jobs=0)
+    shutil.rmtree(photos / "b")
+    (photos / "a" / "new.jpg").write_bytes(encoded(drawn(30)))
+
+    report = index.update(photos / "a", jobs=0)
+
+    assert counts(report) == {"files": 4, "new": 1, "unchanged": 3, "decoded": 1}
+    assert rows(index, "SELECT count(*) FROM file") == [(7,)]
+
+
+def test_update_looks_at_listed_files_alone_when_given_a_list(photos: Path, index: Index) -> None:
+    """A list of files adds to the index and takes nothing away."""
+    index.update(photos, files=[photos / "a" / "0.jpg"], jobs=0)
+
+    report = index.update(photos, files=[photos / "b" / "1.jpg", photos / "missing.jpg"], jobs=0)
+
+    assert counts(report) == {"files": 1, "new": 1, "decoded": 1}
+    assert rows(index, "SELECT name FROM file ORDER BY name") == [("0.jpg",), ("1.jpg",)]
+    with pytest.raises(UsageError, match="lies in none of the folders"):
+        index.update(photos, files=["/etc/passwd"], jobs=0)
+
+
+def test_update_leaves_out_what_is_excluded(photos: Path, index: Index) -> None:
+    """Globs match names, paths and folders."""
+    report = index.update(photos, exclude=["b", "2.*", "a/4.jpg"], jobs=0)
+
+    assert counts(report) == {"files": 1, "new": 1, "decoded": 1}
+
+
+def test_update_keeps_names_that_are_not_utf8(photos: Path, index: Index) -> None:
+    """Hazard 21: bytes that are not UTF-8 come back as they are."""
+    name = os.fsdecode(b"caf\xe9\n.jpg")
+    (photos / "a" / "0.jpg").rename(photos / "a" / name)
+    shutil.copy(photos / "a" / name, photos / "b" / "copy.jpg")
+
+    index.update(photos, jobs=0)
+
+    assert rows(index, "SELECT count(*) FROM file WHERE typeof(name) = 'blob'") == [(1,)]
+    assert [group.keeper.full_path for group in index.groups()] == [f"{photos}/a/{name}"]
+
+
+def test_update_recomputes_when_the_recipe_is_another(
+    photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hazard 32: fingerprints of another recipe are never used."""
+    index.update(photos, jobs=0)
+    settle(index)
+    monkeypatch.setattr(story, "RECIPE", Recipe("imgindex", 2, "other"))
+
+    report = index.update(photos, jobs=0)
+    again = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6, "decoded": 6}
+    assert again.decoded == 0
+    assert rows(index, "SELECT DISTINCT key FROM content JOIN recipe ON recipe.id = recipe_id") == [
+        ("imgindex/2 other",)
+    ]
+
+
+def test_update_finds_roots_again_when_the_whole_project_moved(tmp_path: Path) -> None:
+    """Roots below the database's folder are stored relative to it."""
+    project = tmp_path / "project"
+    make_photos(project / "photos")
+    Index(project / "imgindex.db").update(project / "photos", jobs=0)
+    project.rename(tmp_path / "moved")
+
+    index = Index(tmp_path / "moved" / "imgindex.db")
+    report = index.update(tmp_path / "moved" / "photos", jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6}
+    assert index.status().roots[0].path == str(tmp_path / "moved" / "photos")
+
+
+@pytest.mark.parametrize("mtime_ns", [-1, 0, 2**31 * 10**9, 7_258_118_400 * 10**9])
+def test_update_opens_nothing_when_times_are_odd(photos: Path, index: Index, opened: Opened, mtime_ns: int) -> None:
+    """Hazard 5: times before 1970, at 2³¹ and in the year 2200 are compared for equality like any other."""
+    for path in photos.rglob("*.jpg"):
+        os.utime(path, ns=(0, mtime_ns))
+    index.update(photos, jobs=0)
+    settle(index)
+    opened.clear()
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6}
+    assert opened == []
+
+
+def test_update_skips_what_a_listing_digest_vouches_for(photos: Path, index: Index) -> None:
+    """Once every row of a folder equals the disk, a digest of its listing stands for all of them."""
+    index.update(photos, jobs=0)
+    settle(index)
+    rewind = time.time_ns() - 10 * 10**9
+    for path in photos.rglob("*.jpg"):
+        assert path.stat().st_mtime_ns < rewind
+
+    story_time, story.scan.time = story.scan.time, _Later()
+    try:
+        index.update(photos, jobs=0)
+        digests = rows(index, "SELECT count(*) FROM folder WHERE listing IS NOT NULL")
+        index.update(photos, jobs=0)
+    finally:
+        story.scan.time = story_time
+
+    assert digests == [(2,)]
+
+
+class _Later:
+    """A clock that is ten seconds ahead."""
+
+    @staticmethod
+    def time_ns() -> int:
+        return time.time_ns() + 10 * 10**9
+
+
+def test_update_resumes_when_it_was_killed(tmp_path: Path) -> None:
+    """Kill -9 at any moment leaves an index from which the next run goes on without decoding again what was stored."""
+    photos = make_photos(tmp_path / "photos", count=300)
+    index = Index(tmp_path / "imgindex.db")
+    command = [sys.executable, "-m", "indexer", "index", str(photos), "--db", index.path, "--jobs", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    stored = 0
+    while process.poll() is None and not stored:
+        time.sleep(0.01)
+        try:
+            stored = rows(index, "SELECT count(*) FROM content")[0][0] if Path(index.path).exists() else 0
+        except sqlite3.OperationalError:
+            continue
+    process.kill()
+    process.wait()
+    stored = rows(index, "SELECT count(*) FROM content")[0][0]
+
+    report = index.update(photos)
+
+    assert report.decoded == 300 - stored
+    assert rows(index, "SELECT count(*) FROM file WHERE state = 1") == [(300,)]
+
+
+def test_update_ends_well_on_every_real_picture(data: Path, tmp_path: Path) -> None:
+    """Everything that can be thrown at it is indexed or named as unreadable; a second run decodes nothing."""
+    index = Index(tmp_path / "real.db")
+
+    first = index.update(data)
+    second = index.update(data)
+
+    assert first.decoded > 3_500
+    assert first.unreadable == len(first.unreadable_files) == len(index.unreadable())
+    assert all(file.reason for file in first.unreadable_files)
+    assert (second.decoded, second.new, second.changed, second.gone) == (0, 0, 0, 0)
+    assert second.files == first.files
+
+
+def test_groups_are_the_true_byte_copies_of_the_real_pictures(data: Path, tmp_path: Path) -> None:
+    """Among the files that could be read, exactly those that `same_bytes.csv` lists."""
+    index = Index(tmp_path / "real.db")
+    index.update(data)
+    readable = {
+        f"{root}/{folder}/{name}" if folder else f"{root}/{name}"
+        for root, folder, name in rows(
+            index,
+            "SELECT root.path, folder.path, name FROM file JOIN folder ON folder.id = folder_id"
+            " JOIN root ON root.id = root_id WHERE state = 1",
+        )
+    }
+    truth = defaultdict(set)
+    with (data / "same_bytes.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            if f"{data.resolve()}/{row['path']}" in readable:
+                truth[row["group"]].add(f"{data.resolve()}/{row['path']}")
+
+    groups = index.groups(match="bytes")
+
+    found = {
+        frozenset((group.keeper.full_path, *(surplus.member.full_path for surplus in group.surplus)))
+        for group in groups
+    }
+    assert found == {frozenset(paths) for paths in truth.values() if len(paths) > 1}
+
+
+def test_update_knows_an_unlisted_folder_when_it_is_the_root_itself(
+    photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A root that exists but cannot be read keeps all its rows."""
+    index.update(photos, jobs=0)
+    monkeypatch.setattr(scan, "walk", lambda *_arguments, **_options: iter([Unlisted("", "cannot be listed: no")]))
+
+    report = index.update(photos, jobs=0)
+
+    assert (report.gone, report.refused, len(report.unlisted)) == (0, (), 1)
+    assert rows(index, "SELECT count(*) FROM file") == [(6,)]
