@@ -11,21 +11,9 @@ from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.locate import canonical, database_path, require_database
+from indexer.moves import Group, MatchRule, MoveReport, Plan, Recovered
 from indexer.places import relative_to
-from indexer.records import (
-    Group,
-    IndexReport,
-    IndexRequest,
-    MatchRule,
-    MoveReport,
-    Plan,
-    Recovered,
-    RunSummary,
-    Status,
-    Tick,
-    UnreadableFile,
-    no_progress,
-)
+from indexer.records import IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import printable
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from indexer.records import Group, Kind, Member, Surplus
+from indexer.moves import Group, Kind, Member, Surplus
 
 KEEP_RULE: tuple[tuple[str, Callable[[Member], int | str]], ...] = (
     ("most pixels", lambda member: -member.pixels),

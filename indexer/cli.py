@@ -22,7 +22,8 @@ from indexer.errors import (
     UsageError,
 )
 from indexer.locate import canonical, database_path, require_database
-from indexer.records import IndexReport, MatchRule, MoveReport, Recovered
+from indexer.moves import MatchRule, MoveReport, Recovered
+from indexer.records import IndexReport
 from indexer.text import seconds_from
 
 if TYPE_CHECKING:
@@ -297,20 +298,11 @@ def run(arguments: list[str]) -> int:
     try:
         code: Any = app(arguments, standalone_mode=False)
         sys.stdout.flush()
-    except TyperException as error:
-        error.show()  # type: ignore[attr-defined]
-        return UsageError.exit_code
-    except ImgindexError as error:
+    except Exception as error:  # noqa: BLE001 - what is not ours is raised again
         return _failed(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except _TerminatedError:
-        report.warn("terminated; what was finished is stored, and the next run goes on from there")
-        return EXIT_TERMINATED
-    except KeyboardInterrupt:
-        report.warn("interrupted; what was finished is stored, and the next run goes on from there")
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as stop:
+        report.warn("stopped; what was finished is stored, and the next run goes on from there")
+        return EXIT_TERMINATED if isinstance(stop, _TerminatedError) else EXIT_INTERRUPTED
     return code if isinstance(code, int) else EXIT_DONE
 
 
@@ -322,11 +314,24 @@ def _terminate(_signal: int, _frame: object) -> None:
     raise _TerminatedError
 
 
-def _failed(error: ImgindexError) -> int:
-    report.warn(f"imgindex: {error.message}")
-    if error.hint:
-        report.warn(f"  {error.hint}")
-    return error.exit_code
+def _failed(error: Exception) -> int:
+    """Tells what went wrong, and gives the exit code."""
+    match error:
+        case ImgindexError():
+            report.warn(f"imgindex: {error.message}")
+            if error.hint:
+                report.warn(f"  {error.hint}")
+            return error.exit_code
+        case TyperException():
+            error.show()  # type: ignore[attr-defined]
+            return UsageError.exit_code
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        case OSError():  # of a standard stream: what concerns files is a value or an error of ours by now
+            report.warn(f"imgindex: cannot go on: {error.strerror or error}")
+            return ImgindexError.exit_code
+    raise error
 
 
 def _opened(path: str) -> Index:

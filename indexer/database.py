@@ -108,6 +108,8 @@ def open_for_writing(path: str) -> Iterator[Database]:
         LockedError: When another run holds the lock.
         SafetyError: When an upgrade would cross an unfinished prune.
     """
+    if os.path.exists(path):
+        probe(path)  # a database that is not ours is refused before a lock file is made beside it
     with _locked(path):
         version = probe(path) if os.path.exists(path) else 0
         with _opened(path, "rwc") as database:

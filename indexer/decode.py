@@ -24,16 +24,7 @@ from indexer.diff import is_unsettled
 from indexer.filesystem import born_ns, chunks, open_regular, stamp_from
 from indexer.fingerprint import fingerprint, reduction
 from indexer.recipe import GROUND, HASH_SIDE
-from indexer.records import (
-    Fingerprint,
-    Fingerprinted,
-    NotPicture,
-    Outcome,
-    Reading,
-    Recognised,
-    Task,
-    Unreadable,
-)
+from indexer.records import Fingerprint, Fingerprinted, NotPicture, Outcome, Reading, Recognised, Task, Unreadable
 
 MAX_FILE_BYTES = 512 << 20
 """A larger file is not read: no picture that can be decoded within `MAX_PIXELS` needs it."""

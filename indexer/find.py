@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from indexer import queries, store
 from indexer.choose import group_of
 from indexer.database import Database
+from indexer.moves import Group, MatchRule, Plan
 from indexer.places import places_of
-from indexer.records import Group, MatchRule, Plan, UnreadableFile
+from indexer.records import UnreadableFile
 
 
 def groups(database: Database, match: MatchRule, paths: Iterable[str] = ()) -> tuple[Group, ...]:

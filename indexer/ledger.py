@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, s
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import files_with_folders, new_id
+from indexer.moves import JournalEntry, MoveState
 from indexer.places import joined, split
-from indexer.records import FileState, JournalEntry, MoveState, RunSummary, Stamp
+from indexer.records import FileState, RunSummary, Stamp
 from indexer.schema import content, file, folder, journal, root, run
 
 

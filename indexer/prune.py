@@ -20,6 +20,7 @@ from indexer import ledger, queries
 from indexer.database import Database
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
+from indexer.moves import Checked, JournalEntry, Moved, MoveReport, MoveState, Plan, Recovered, Refused
 from indexer.places import joined, split
 from indexer.quarantine import (
     check,
@@ -34,19 +35,7 @@ from indexer.quarantine import (
     sync_folder,
     write_manifest,
 )
-from indexer.records import (
-    Checked,
-    JournalEntry,
-    Moved,
-    MoveReport,
-    MoveState,
-    Plan,
-    Recovered,
-    Refused,
-    Stamp,
-    Tick,
-    no_progress,
-)
+from indexer.records import Stamp, Tick, no_progress
 
 BATCH = 100
 """Files whose intent is written in one transaction, and whose folders are synced together."""

@@ -16,8 +16,9 @@ from collections.abc import Iterable
 
 from indexer.errors import SafetyError
 from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, rename_no_replace, stamp_from
+from indexer.moves import Checked, JournalEntry, Kind, Member, Move, Refused
 from indexer.places import split
-from indexer.records import Checked, JournalEntry, Kind, Member, Move, Refused, Stamp
+from indexer.records import Stamp
 from indexer.scan import QUARANTINE
 from indexer.text import printable
 

@@ -25,18 +25,9 @@ from sqlalchemy import (
 )
 
 from indexer.conditions import execute_many, files_with_folders, in_places, in_tree, new_id
+from indexer.moves import MatchRule, Member
 from indexer.places import Place, joined
-from indexer.records import (
-    Added,
-    Altered,
-    FileState,
-    FolderChanges,
-    KnownFile,
-    MatchRule,
-    Member,
-    RootSummary,
-    Stamp,
-)
+from indexer.records import Added, Altered, FileState, FolderChanges, KnownFile, RootSummary, Stamp
 from indexer.schema import content, file, folder, journal, path_value, root
 
 PAGE = 10_000

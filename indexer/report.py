@@ -12,22 +12,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from indexer.moves import Group, MatchRule, Member, MoveReport, Plan, Recovered, Surplus
 from indexer.places import relative_to
-from indexer.records import (
-    Group,
-    IndexReport,
-    MatchRule,
-    Member,
-    MoveReport,
-    Plan,
-    Recovered,
-    RunSummary,
-    Status,
-    Surplus,
-    Tick,
-    UnreadableFile,
-    no_progress,
-)
+from indexer.records import IndexReport, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import bytes_text, count_text, printable, time_text
 
 _STAGES = {"scan": "looking for files", "read": "reading pictures", "draw": "drawing pictures"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,11 @@ DATA = Path(os.environ.get("IMGINDEX_TEST_DATA", Path(__file__).parent.parent.pa
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No index of the machine's owner is ever found, and each test has a current folder of its own."""
     monkeypatch.delenv("IMGINDEX_DB", raising=False)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    yield
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.choose import group_of, keep_reason
-from indexer.records import Group, Kind, Member, Stamp, Surplus
+from indexer.moves import Group, Kind, Member, Surplus
+from indexer.records import Stamp
 
 KEEPER = Member(
     file_id=1,

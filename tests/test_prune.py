@@ -17,7 +17,7 @@ import indexer
 from indexer import Index, prune, quarantine
 from indexer.drawing import drawn, encoded
 from indexer.errors import SafetyError, UsageError
-from indexer.records import Plan
+from indexer.moves import Plan
 
 KEEPER, SURPLUS = "a/0.jpg", "z/copy.jpg"
 

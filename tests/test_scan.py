@@ -8,8 +8,9 @@ import shutil
 import socket
 import time
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -225,13 +226,13 @@ def test_walk_says_unlisted_when_reading_breaks_off(tmp_path: Path, monkeypatch:
         def __init__(self, path: str) -> None:
             self._entries = real(path)
 
-        def __enter__(self) -> Breaking:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None:
             self._entries.close()
 
-        def __iter__(self) -> Iterable[os.DirEntry[str]]:
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
             yield next(self._entries)
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 

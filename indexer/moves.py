@@ -1,0 +1,222 @@
+"""The immutable records of duplicates and of what is done about them: groups, plans, journalled moves, reports.
+
+Paths, times and sizes are as in `records.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from indexer.records import Stamp
+
+
+class Kind(StrEnum):
+    """How a surplus file relates to its keeper."""
+
+    BYTES = "bytes"
+    """The same bytes."""
+    HASH = "hash"
+    """Equal dHash, not verified: the tutorial's rule."""
+
+
+class MatchRule(StrEnum):
+    """Which files are put into one group."""
+
+    BYTES = "bytes"
+    """Equal SHA-256 digest."""
+    HASH = "hash"
+    """Equal 64-bit dHash; finds look-alikes too."""
+
+
+class MoveState(StrEnum):
+    """Where a journalled move stands."""
+
+    PLANNED = "planned"
+    """The intent is on disk; the file may be at either place."""
+    MOVED = "moved"
+    """The file lies in the quarantine."""
+    RETURNING = "returning"
+    """The intent to put it back is on disk; the file may be at either place."""
+    RESTORED = "restored"
+    """The file is back where it was."""
+    ABORTED = "aborted"
+    """The file never left its place."""
+    PURGING = "purging"
+    """The intent to delete it for good is on disk."""
+    PURGED = "purged"
+    """The file was deleted for good by `purge`."""
+    MISSING = "missing"
+    """The file is at neither place: somebody else took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of a group."""
+
+    file_id: int
+    content_id: int
+    root_id: int
+    root: str
+    """Absolute path of the root."""
+    path: str
+    """Relative to the root."""
+    stamp: Stamp
+    digest: bytes
+    width: int
+    height: int
+    format: str
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path."""
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """A member that its keeper stands for."""
+
+    member: Member
+    kind: Kind
+    bits: int
+    """Hamming distance to the keeper in the hash that matched them, 0 for equal bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The files of one picture: the one that stays, and the others."""
+
+    keeper: Member
+    surplus: tuple[Surplus, ...]
+    links: tuple[Member, ...]
+    """Further names of the keeper's own file (hard links): nothing to free, nothing to move."""
+    reason: str
+    """Which keep rule chose the keeper."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that moving the surplus away frees; two names of one file count once."""
+        return sum({(s.member.root_id, s.member.stamp.inode): s.member.stamp.size for s in self.surplus}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One file to be moved into the quarantine, and the file that stands for it."""
+
+    surplus: Surplus
+    keeper: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The value that `prune` shows and carries out: nothing is decided after it."""
+
+    match: MatchRule
+    groups: tuple[Group, ...]
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Every move, group by group."""
+        return tuple(Move(surplus, group.keeper) for group in self.groups for surplus in group.surplus)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that carrying out the plan moves away from the data set."""
+        return sum(group.bytes for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A journalled move: all that `undo` and `recover` need to know of it."""
+
+    entry_id: int
+    run_id: int
+    state: MoveState
+    kind: str
+    root_id: int
+    root: str
+    """Absolute path of the root."""
+    path: str
+    """Where the file was, relative to the root."""
+    quarantine: str
+    """Absolute path of the folder that holds the payload."""
+    payload: str
+    """The file's name in the quarantine."""
+    stamp: Stamp
+    mode: int
+    """Permission bits of the file."""
+    folder_mode: int
+    """Permission bits of the folder it was in."""
+    digest: bytes
+    keeper: str
+    """Absolute path of the file that stood for it when it was moved."""
+    keeper_digest: bytes
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path that the file had."""
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+    @property
+    def payload_path(self) -> str:
+        """The absolute path of the file in the quarantine."""
+        return f"{self.quarantine.rstrip('/')}/{self.payload}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A surplus file that was opened, compared with its keeper and found as planned."""
+
+    move: Move
+    stamp: Stamp
+    keeper_stamp: Stamp
+    mode: int
+    folder_mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A file that was moved: into the quarantine by `prune`, back by `undo`, away for good by `purge`."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that was left where it is, with the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveReport:
+    """What `prune`, `undo` or `purge` did."""
+
+    run_id: int | None
+    """None when there was nothing to do, so that no run was recorded."""
+    moved: tuple[Moved, ...]
+    refused: tuple[Refused, ...]
+    seconds: float
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files moved."""
+        return sum(moved.size for moved in self.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What `recover` found after an interrupted run."""
+
+    settled: int = 0
+    """Journal entries brought to an end."""
+    missing: tuple[str, ...] = ()
+    """Files that are neither at their place nor in the quarantine."""

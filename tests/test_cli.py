@@ -1,0 +1,429 @@
+"""The commands, through their entry point: what is printed where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import aged, make_photos, tree
+
+from indexer import __version__
+from indexer.cli import run
+from indexer.drawing import drawn, encoded
+
+COMMANDS = ("index", "dups", "prune", "undo", "purge", "status", "history", "demo")
+ODD_NAMES = (
+    b"-rf.jpg",
+    b"a b.jpg",
+    b"new\nline.jpg",
+    b"esc\x1b[2J.jpg",
+    b"img[red].jpg",
+    b"quote\"'.jpg",
+    "bidi\u202egpj.jpg".encode(),
+    b"caf\xe9.jpg",
+)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A current folder with `photos`, one of them there twice, indexed in `imgindex.db`."""
+    photos = make_photos(tmp_path / "project" / "photos")
+    shutil.copy2(photos / "a" / "0.jpg", photos / "copy.jpg")
+    aged(photos / "copy.jpg", seconds=-500)
+    monkeypatch.chdir(photos.parent)
+    assert run(["index", "photos", "--jobs", "0", "--quiet"]) == 0
+    return photos.parent
+
+
+def imgindex(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    """Runs the program in a process of its own."""
+    command = [sys.executable, "-m", "indexer", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_ends_with_examples_and_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command explains itself."""
+    code = run([command, "--help"])
+
+    text = capsys.readouterr().out
+    assert code == 0
+    assert f"  imgindex {command}" in text[text.index("Examples:") :]
+    assert "Exit codes:" in text
+    assert "--db" in text
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the quick way and by the long one."""
+    quick = imgindex("--version").stdout.decode()
+    code = run(["--version"])
+
+    assert code == 0
+    assert quick == capsys.readouterr().out == f"imgindex {__version__}\n"
+
+
+def test_index_counts_what_it_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary for people and the object for scripts say the same."""
+    (here / "photos" / "new.png").write_bytes(encoded(drawn(40), "PNG"))
+
+    run(["index", "photos", "--jobs", "0"])
+    text = capsys.readouterr().out
+    run(["index", "--jobs", "0", "--json"])
+    found = json.loads(capsys.readouterr().out)
+
+    assert "8 files: 1 new, 0 changed, 0 moved, 7 unchanged; 0 gone, 0 unreadable" in text
+    assert list(found) == [
+        "files", "new", "changed", "moved", "unchanged", "gone", "decoded", "unreadable", "seconds",
+    ]  # fmt: skip
+    assert (found["files"], found["unchanged"], found["decoded"]) == (8, 8, 0)
+
+
+def test_index_names_unreadable_files_and_says_incomplete(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, with the reason; exit code 3; `status --unreadable` lists them again."""
+    (here / "photos" / "page.jpg").write_text("<html>")
+
+    code = run(["index", "photos", "--jobs", "0", "--json"])
+    printed = capsys.readouterr()
+    again = run(["status", "--unreadable"])
+    listed = capsys.readouterr().out
+    run(["status", "--unreadable", "--json"])
+
+    line = "photos/page.jpg: not a picture: holds markup (a web page, an error message or SVG)\n"
+    assert (code, again) == (3, 0)
+    assert printed.err == listed == line
+    assert json.loads(printed.out)["unreadable"] == 1
+    assert json.loads(capsys.readouterr().out)["path"] == "photos/page.jpg"
+
+
+def test_index_refuses_when_the_folder_vanished(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 4, with what to do."""
+    shutil.rmtree(here / "photos")
+    missing = run(["index", "photos"])
+    (here / "photos").mkdir()
+
+    emptied = run(["index", "photos", "--jobs", "0"])
+
+    text = capsys.readouterr().err
+    assert (missing, emptied) == (4, 4)
+    assert "is missing or not a folder" in text
+    assert "7 of 7 known files in" in text
+    assert "--confirm-missing" in text
+
+
+def test_index_reads_lists_of_files(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a file by lines, or from standard input by NULs."""
+    (here / "photos" / "x y.png").write_bytes(encoded(drawn(41), "PNG"))
+    (here / "photos" / "z.png").write_bytes(encoded(drawn(42), "PNG"))
+    (here / "list").write_text("photos/x y.png\n")
+
+    code = run(["index", "photos", "--files-from", "list", "--json", "--jobs", "0"])
+    piped = imgindex("index", "--files-from", "-", "-0", "--json", input=b"photos/z.png\0photos/x y.png\0")
+
+    first, second = json.loads(capsys.readouterr().out), json.loads(piped.stdout)
+    assert (code, piped.returncode) == (0, 0)
+    assert (first["files"], first["new"], second["files"], second["new"]) == (1, 1, 2, 1)
+
+
+@pytest.mark.parametrize("command", [["dups"], ["prune"], ["undo"], ["purge"], ["status"], ["history"]])
+def test_commands_say_so_when_there_is_no_index(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, and how to make one; none is made."""
+    code = run(command)
+
+    assert code == 2
+    assert "there is no index here" in capsys.readouterr().err
+    assert os.listdir() == []
+
+
+def test_dups_prints_groups_in_each_form(here: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A table, an object a group, fdupes' lines, and the surplus ended by NULs."""
+    run(["dups"])
+    table = capfdbinary.readouterr().out.decode()
+    run(["dups", "--json"])
+    group = json.loads(capfdbinary.readouterr().out)
+    run(["dups", "--format", "fdupes"])
+    fdupes = capfdbinary.readouterr().out
+    run(["dups", "-0"])
+    nul = capfdbinary.readouterr().out
+
+    size = (here / "photos" / "copy.jpg").stat().st_size
+    assert "photos/a/0.jpg  (oldest)" in table
+    assert "photos/copy.jpg  (same bytes)" in table
+    assert "1 group, 1 surplus file" in table
+    assert group == {
+        "keep": "photos/a/0.jpg",
+        "why": "oldest",
+        "surplus": [{"path": "photos/copy.jpg", "kind": "bytes", "bits": 0}],
+        "links": [],
+        "bytes": size,
+    }
+    assert fdupes == b"photos/a/0.jpg\nphotos/copy.jpg\n\n"
+    assert nul == b"photos/copy.jpg\0"
+
+
+def test_dups_looks_at_given_paths_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy outside the given folder does not count; a folder outside the index is an error."""
+    run(["dups", "photos/a"])
+    inside = capsys.readouterr().out
+    outside = run(["dups", "/usr"])
+
+    assert "No duplicates" in inside
+    assert outside == 2
+    assert "is not in the index" in capsys.readouterr().err
+
+
+def test_dups_prints_absolute_paths_when_the_files_lie_elsewhere(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Relative to the current folder when they lie below it, else absolute."""
+    monkeypatch.chdir(tmp_path / "here")
+
+    run(["dups", "--format", "fdupes", "--db", str(here / "imgindex.db")])
+
+    assert capsys.readouterr().out.startswith(f"{here}/photos/a/0.jpg\n")
+
+
+def test_names_cannot_fool_a_terminal_and_survive_scripts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Hazards 21 and 22: escaped for people, exact in JSON and behind -0, through prune and undo."""
+    odd = os.fsencode(tmp_path) + b"/odd"
+    os.mkdir(odd)
+    for name in (b"0000.jpg", *ODD_NAMES):
+        with open(odd + b"/" + name, "wb") as stream:
+            stream.write(encoded(drawn(5)))
+        os.utime(odd + b"/" + name, (1_000, 1_000 if name == b"0000.jpg" else 2_000))
+    monkeypatch.chdir(tmp_path / "odd")
+    run(["index", ".", "--jobs", "0", "-q", "--db", "../odd.db"])
+
+    run(["dups", "--db", "../odd.db"])
+    table = capfdbinary.readouterr().out
+    run(["dups", "--json", "--db", "../odd.db"])
+    group = json.loads(capfdbinary.readouterr().out)
+    run(["dups", "-0", "--db", "../odd.db"])
+    nul = capfdbinary.readouterr().out
+    pruned = run(["prune", "--yes", "-q", "--db", "../odd.db"])
+    left = os.listdir(odd)
+    run(["undo", "-q", "--db", "../odd.db"])
+
+    assert b"\x1b" not in table
+    assert "\u202e".encode() not in table
+    assert b"caf\\xe9.jpg" in table
+    assert b"img[red].jpg" in table
+    assert {os.fsencode(surplus["path"]) for surplus in group["surplus"]} == set(ODD_NAMES)
+    assert set(nul.split(b"\0")[:-1]) == set(ODD_NAMES)
+    assert (pruned, left) == (0, [b"0000.jpg"])
+    assert set(os.listdir(odd)) == {b"0000.jpg", *ODD_NAMES}
+
+
+def test_prune_changes_nothing_and_shows_what_the_real_run_shows(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hazards 55 and 126: the same lines with and without --yes; and `-n` wins over `--yes`."""
+    before = tree(here / "photos")
+
+    dry = run(["prune"])
+    shown = capsys.readouterr().out
+    both = run(["prune", "--yes", "-n"])
+    untouched = tree(here / "photos")
+    capsys.readouterr()
+    real = run(["prune", "--yes"])
+    done = capsys.readouterr().out
+
+    assert (dry, both, real) == (0, 0, 0)
+    assert untouched == before
+    assert (
+        shown.replace("Nothing was moved. To move the surplus into the quarantine: --yes\n", "")
+        == done[: done.index("1 file (")]
+    )
+    assert "moved to the quarantine as run 2; to take it back: imgindex undo 2." in done
+    assert "delete" not in shown + done
+    assert set(before) - set(tree(here / "photos")) == {"copy.jpg"}
+
+
+def test_prune_and_undo_print_objects(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An object a group of the plan, then one for what was done."""
+    run(["prune", "--json"])
+    planned = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    run(["prune", "--yes", "--json"])
+    moved = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    run(["undo", "--json"])
+    back = json.loads(capsys.readouterr().out)
+
+    assert planned[0] == moved[0]
+    assert (planned[-1]["run"], planned[-1]["moved"], planned[-1]["planned"]) == (None, 0, 1)
+    assert (moved[-1]["run"], moved[-1]["moved"], moved[-1]["refused"]) == (2, 1, [])
+    assert (back["moved"], back["refused"]) == (1, [])
+
+
+def test_prune_says_incomplete_when_a_file_was_left_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, with the file and the reason on standard error."""
+    (here / "photos" / "copy.jpg").write_bytes(b"changed")
+
+    code = run(["prune", "--yes"])
+
+    printed = capsys.readouterr()
+    assert code == 3
+    assert printed.err == "left alone: photos/copy.jpg: it and its keeper no longer have the same bytes\n"
+    assert "0 files (0 B) moved" in printed.out
+    assert "1 file left alone" in printed.out
+
+
+def test_purge_deletes_only_with_yes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without it, the command tells what it would do."""
+    run(["prune", "--yes", "-q"])
+
+    told = run(["purge", "--older-than", "0s"])
+    wording = capsys.readouterr().out
+    done = run(["purge", "--older-than", "0s", "--yes"])
+    again = run(["undo"])
+
+    assert (told, done, again) == (0, 0, 2)
+    assert "would be deleted for good" in wording
+    assert "deleted for good" in capsys.readouterr().out
+    assert run(["purge", "--older-than", "soon"]) == 2
+
+
+def test_status_and_history_say_what_is_there_and_was_done(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For people and for scripts."""
+    run(["prune", "--yes", "-q"])
+    capsys.readouterr()
+
+    run(["status"])
+    status = capsys.readouterr().out
+    run(["status", "--json"])
+    numbers = json.loads(capsys.readouterr().out)
+    run(["history"])
+    history = capsys.readouterr().out
+    run(["history", "--json", "--limit", "1"])
+    newest = json.loads(capsys.readouterr().out)
+
+    assert "6 distinct pictures" in status
+    assert "1 file" in status[status.index("photos") :]
+    assert (numbers["contents"], numbers["quarantined"], numbers["due"]) == (6, 1, 0)
+    assert numbers["roots"][0]["path"] == "photos"
+    assert re.search(r"2  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  prune       moved 1", history)
+    assert (newest["run"], newest["command"], newest["counts"]["moved"]) == (2, "prune", 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["dups", "--format", "xml"], ["dups", "--match", "magic"], ["index", "--nope"], ["index"], ["frobnicate"]],
+)
+def test_wrong_calls_end_with_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """And say what is wrong."""
+    Path("imgindex.db").touch()
+
+    code = run(arguments)
+
+    assert code == 2
+    assert capsys.readouterr().err
+
+
+def test_output_may_be_cut_short_by_its_reader(here: Path) -> None:
+    """Hazard 122: `| head` ends the program without a traceback."""
+    command = f"{sys.executable} -m indexer dups --format fdupes | head -n 1"
+
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], check=False, capture_output=True)
+
+    assert done.stdout == b"photos/a/0.jpg\n"
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_prune_leaves_a_sound_index_when_it_cannot_print(here: Path) -> None:
+    """Hazard 123: an output error cannot stop a prune half-way; either nothing moved or everything is recorded."""
+    before = tree(here / "photos")
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "indexer", "prune", "--yes"]
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE)
+
+    if tree(here / "photos") != before:
+        assert run(["undo", "-q"]) == 0
+
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert tree(here / "photos") == before
+
+
+def test_progress_is_shown_on_a_terminal_alone(here: Path) -> None:
+    """A bar on standard error when somebody watches; results stay on standard output."""
+    silent = imgindex("index", "photos")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "indexer", "index", "photos"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:
+            break
+    os.close(ours)
+    out, _none = process.communicate()
+
+    assert silent.stderr == b""
+    assert b"looking for files" in shown
+    assert b"7 files: " in out
+
+
+def test_interrupt_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C leaves an index from which the next run continues."""
+    photos = make_photos(tmp_path / "photos", count=400)
+    command = [sys.executable, "-m", "indexer", "index", str(photos), "--db", str(tmp_path / "i.db"), "--jobs", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not (tmp_path / "i.db").exists():
+        assert process.poll() is None
+    process.send_signal(2)
+    _out, error = process.communicate(timeout=20)
+
+    done = imgindex("index", str(photos), "--db", str(tmp_path / "i.db"), "--json")
+
+    assert process.returncode == 130
+    assert b"Traceback" not in error
+    assert json.loads(done.stdout)["files"] == 400
+
+
+def test_demo_draws_a_thousand_pictures_of_which_seven_are_surplus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1,000 → 993 → 1,000, byte for byte, times and modes too; then indexing again decodes nothing."""
+    demo = run(["demo", "pictures"])
+    printed = capsys.readouterr().out
+    before = tree(Path("pictures"))
+    pruned = run(["prune", "--match", "hash", "--yes", "--quiet"])
+    left = tree(Path("pictures"))
+    undone = run(["undo", "--quiet"])
+    after = tree(Path("pictures"))
+    capsys.readouterr()
+    run(["index", "pictures", "--json"])
+
+    assert (demo, pruned, undone) == (0, 0, 0)
+    assert "imgindex prune --match hash --yes" in printed[printed.index("Type next:") :]
+    assert "7 groups, 7 surplus files" in printed
+    assert printed.count("(same bytes)") == 8
+    assert (len(before), len(left)) == (1000, 993)
+    assert after == before
+    assert json.loads(capsys.readouterr().out)["decoded"] == 0
+
+
+def test_demo_leaves_other_indexes_and_folders_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs only where it can do no harm."""
+    beside_an_index = run(["demo", "pictures"])
+    (here / "taken" / "scrape-1").mkdir(parents=True)
+    (here / "taken" / "scrape-1" / "picture-0000.jpg").write_bytes(b"mine")
+
+    over_files = run(["demo", "taken", "--db", "demo.db"])
+
+    text = capsys.readouterr().err
+    assert (beside_an_index, over_files) == (2, 2)
+    assert "there is an index already" in text
+    assert "already holds" in text
+    assert (here / "taken" / "scrape-1" / "picture-0000.jpg").read_bytes() == b"mine"
