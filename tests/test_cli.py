@@ -238,10 +238,8 @@ def test_prune_changes_nothing_and_shows_what_the_real_run_shows(
 
     assert (dry, both, real) == (0, 0, 0)
     assert untouched == before
-    assert (
-        shown.replace("Nothing was moved. To move the surplus into the quarantine: --yes\n", "")
-        == done[: done.index("1 file (")]
-    )
+    advice = "Nothing was moved. To move the surplus into the quarantine: --yes\n"
+    assert shown.replace(advice, "") == done[: done.index("1 file (")]
     assert "moved to the quarantine as run 2; to take it back: imgindex undo 2." in done
     assert "delete" not in shown + done
     assert set(before) - set(tree(here / "photos")) == {"copy.jpg"}

@@ -89,7 +89,7 @@ def test_statements_stand_in_one_place(path: Path) -> None:
         assert [
             text for text in texts(path) if text.lstrip().startswith(("SELECT ", "INSERT ", "UPDATE ", "DELETE "))
         ] == []
-        assert "sqlalchemy" not in imported(path) or path.name in {"index.py"}
+        assert "sqlalchemy" not in imported(path) or path.name == "index.py"
 
 
 def test_package_imports_next_to_nothing() -> None:
