@@ -16,24 +16,31 @@ def files_with_folders() -> Any:
     return file.join(folder, folder.c.id == file.c.folder_id)
 
 
-def in_tree(root_id: int, below: str) -> Any:
-    """The condition that a folder lies at or below a path of a root, by whole components."""
-    inside = folder.c.root_id == root_id
+def in_tree(root_id: int, below: str, root: Any = folder.c.root_id) -> Any:
+    """The condition that a folder lies at or below a path of a root, by whole components.
+
+    Args:
+        root_id: The root.
+        below: A path relative to it, `""` for all of it.
+        root: The folder's root, as an expression.
+    """
     if not below:
-        return inside
-    return and_(inside, or_(folder.c.path == below, and_(folder.c.path >= f"{below}/", folder.c.path < f"{below}0")))
+        return root == root_id
+    inside = or_(folder.c.path == below, and_(folder.c.path >= f"{below}/", folder.c.path < f"{below}0"))
+    return and_(root == root_id, inside)
 
 
-def in_places(places: Sequence[Place]) -> Any:
+def in_places(places: Sequence[Place], root: Any = folder.c.root_id) -> Any:
     """The condition that a file is one of, or lies below one of, the places; always true without any."""
     if not places:
         return true()
-    conditions = []
-    for root_id, path in places:
-        parent, name = split(path)
-        exact = and_(folder.c.root_id == root_id, folder.c.path == parent, file.c.name == name)
-        conditions.append(or_(in_tree(root_id, path), exact))
-    return or_(*conditions)
+    return or_(*(_in_place(root_id, path, root) for root_id, path in places))
+
+
+def _in_place(root_id: int, path: str, root: Any) -> Any:
+    parent, name = split(path)
+    exact = and_(root == root_id, folder.c.path == parent, file.c.name == name)
+    return or_(in_tree(root_id, path, root), exact) if path else in_tree(root_id, path, root)
 
 
 def execute_many(tx: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -7,6 +7,7 @@ with the interface of `concurrent.futures`, such as a cluster's client.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sys
 import types
@@ -30,6 +31,8 @@ TASK_TIMEOUT_S = 60.0
 """A batch that takes longer is run again file by file; a file that takes longer is unreadable."""
 AHEAD = 8
 """Batches in flight for each that can run: enough to work on while results are being stored."""
+PIPE_BYTES = 1 << 20
+"""What any user may have on Linux; a batch's results take some 100 kB, and a pipe holds 64 kB by itself."""
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -112,6 +115,14 @@ class _Context(ForkServerContext):
     """The forkserver way of starting processes: fast, and nothing of the parent is inherited."""
 
     Process = _Process
+
+    def Pipe(self, duplex: bool = True) -> tuple[Any, Any]:  # noqa: FBT001, FBT002, N802 - multiprocessing's signature
+        """A pipe that holds a few batches of results, so that a worker need not wait until they are fetched."""
+        reader, writer = super().Pipe(duplex)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with contextlib.suppress(OSError):  # more than this user may have: the pipe stays as it is
+                fcntl.fcntl(writer.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        return reader, writer
 
 
 def load_decoders() -> None:

@@ -77,11 +77,14 @@ class _Reading:
     first_new: int
     """Files with this id or a larger one were found by this run."""
     recipe_id: int
+    whole: bool
+    """False when only listed files were looked at; what else is due is read too, but not counted as new."""
     due: dict[int, store.DueFile] = field(default_factory=dict)
     """Files handed out and not stored yet."""
     new: int = 0
     changed: int = 0
     decoded: int = 0
+    others: int = 0
     unreadable: list[tuple[store.DueFile, str]] = field(default_factory=list)
 
 
@@ -118,7 +121,7 @@ def update(
     for scanned in scans:
         _scan(database, scanned, request, executor, tick)
         _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
-    reading = _Reading(first_new, recipe_id)
+    reading = _Reading(first_new, recipe_id, whole=request.files is None)
     _read_due(database, places, reading, executor, retry=request.retry, tick=tick)
     with database.writing() as tx:
         report = _report(tx, scans, reading, bases, time.monotonic() - started)
@@ -332,10 +335,20 @@ def _count(reading: _Reading, due: store.DueFile, outcome: Outcome) -> None:
     if isinstance(outcome, Unreadable):
         reading.unreadable.append((due, outcome.reason))
     if isinstance(outcome, NotPicture):
+        reading.others += 1
         reading.new -= due.file_id >= reading.first_new
     elif due.file_id < reading.first_new:
-        reading.new += due.digest is None
+        reading.new += reading.whole and due.digest is None
         reading.changed += due.digest is not None and digest != due.digest
+
+
+def _others(tx: Connection, scans: list[_Scan], reading: _Reading) -> int:
+    """How many of the files that were looked at are no pictures and do not claim to be."""
+    if not reading.whole:
+        return reading.others
+    places = [(scanned.root_id, scanned.below) for scanned in scans]
+    missed = [(scanned.root_id, found.path) for scanned in scans for found in scanned.unlisted]
+    return store.count_other(tx, places) - (store.count_other(tx, missed) if missed else 0)
 
 
 def _report(
@@ -343,7 +356,7 @@ def _report(
 ) -> IndexReport:
     """The report of a finished run."""
     places = [(scanned.root_id, scanned.below) for scanned in scans]
-    files = sum(scanned.files for scanned in scans) - store.count_other(tx, places)
+    files = max(0, sum(scanned.files for scanned in scans) - _others(tx, scans, reading))
     new = sum(scanned.new for scanned in scans) + reading.new
     moved = sum(scanned.moved for scanned in scans)
     return IndexReport(
@@ -351,7 +364,7 @@ def _report(
         new=new,
         changed=reading.changed,
         moved=moved,
-        unchanged=files - new - reading.changed - moved,
+        unchanged=max(0, files - new - reading.changed - moved),
         gone=sum(len(scanned.gone) for scanned in scans) - moved,
         decoded=reading.decoded,
         unreadable=store.count_unreadable(tx, places),

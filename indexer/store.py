@@ -72,7 +72,7 @@ def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFi
         select(file.c.id, folder.c.root_id, folder.c.path, file.c.name, file.c.size, content.c.digest)
         .join_from(file, folder)
         .outerjoin(content, content.c.id == file.c.content_id)
-        .where(file.c.state == literal_column("0"), file.c.id > after, in_places(places))
+        .where(_in_state(FileState.DUE), file.c.id > after, _in_places(places))
         .order_by(file.c.id)
         .limit(DUE_PAGE)
     )
@@ -124,7 +124,7 @@ def unreadable_files(tx: Connection, bases: Mapping[int, str], places: Sequence[
     query = (
         select(folder.c.root_id, folder.c.path, file.c.name, file.c.reason)
         .join_from(file, folder)
-        .where(file.c.state == FileState.UNREADABLE, in_places(places))
+        .where(_in_state(FileState.UNREADABLE), _in_places(places))
     )
     found = [
         UnreadableFile(joined(bases[row.root_id], joined(row.path, row.name)), row.reason or "unknown")
@@ -144,9 +144,22 @@ def count_other(tx: Connection, places: Sequence[Place]) -> int:
 
 
 def _count(tx: Connection, state: FileState, places: Sequence[Place]) -> int:
-    """The number of files in a state; each state but PICTURE has an index of its own."""
+    """The number of files in a state that has an index of its own."""
     query = select(func.count()).select_from(files_with_folders())
-    return int(tx.execute(query.where(file.c.state == literal_column(str(int(state))), in_places(places))).scalar_one())
+    return int(tx.execute(query.where(_in_state(state), _in_places(places))).scalar_one())
+
+
+def _in_places(places: Sequence[Place]) -> Any:
+    """The condition that a file lies at or below given places, in a form that makes SQLite start from the state's index.
+
+    Left to itself it reads the files of a root from end to end to find the few in a state.
+    """
+    return in_places(places, root=folder.c.root_id + 0)
+
+
+def _in_state(state: FileState) -> Any:
+    """The condition in the words of the index: SQLite uses a partial index only for the very constant it was made with."""
+    return file.c.state == literal_column(str(int(state)))
 
 
 def _content_row(outcome: Fingerprinted, recipe_id: int) -> tuple[Any, ...]:

@@ -404,6 +404,9 @@ def test_update_looks_at_listed_files_alone_when_given_a_list(photos: Path, inde
 
     assert counts(report) == {"files": 1, "new": 1, "decoded": 1}
     assert rows(index, "SELECT name FROM file ORDER BY name") == [("0.jpg",), ("1.jpg",)]
+    (photos / "LICENSE").write_text("free")
+    assert counts(index.update(photos, files=[photos / "LICENSE"], jobs=0)) == {}
+    assert counts(index.update(photos, files=[photos / "a" / "2.jpg"], jobs=0)) == {"files": 1, "new": 1, "decoded": 1}
     with pytest.raises(UsageError, match="lies in none of the folders"):
         index.update(photos, files=["/etc/passwd"], jobs=0)
 
