@@ -12,7 +12,7 @@ def main() -> int:
 
         print(f"imgindex {__version__}")
         return 0
-    from indexer.cli import run  # noqa: PLC0415 - typer and SQLAlchemy take 0.4 s to import
+    from indexer.entry import run  # noqa: PLC0415 - typer and SQLAlchemy take 0.4 s to import
 
     return run(sys.argv[1:])
 

@@ -22,8 +22,7 @@ Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 class Index:
     """An index of pictures.
 
-    Each call opens the database and closes it; nothing is kept between calls but its path, so an `Index` can be shared by
-    threads and outlives any run.
+    Each call opens the database and closes it; nothing but the path is needed between calls.
 
     Attributes:
         path: Where the database is, absolute.
@@ -111,7 +110,7 @@ class Index:
 
     def purge(self, older_than_s: int, *, dry_run: bool = True, tick: Tick = no_progress) -> MoveReport:
         """DELETES for good the quarantined files of prunes older than a span; by default only tells which."""
-        with self._writing(existing=True) as database:
+        with self._reading() if dry_run else self._writing(existing=True) as database:
             return prune.purge(database, older_than_s, dry_run=dry_run, tick=tick)
 
     def recover(self) -> Recovered:
@@ -156,7 +155,7 @@ class Index:
             try:
                 yield database
             except KeyboardInterrupt:
-                prune.recover(database)
+                self.recovered = prune.recover(database)
                 raise
 
 

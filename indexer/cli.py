@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
+import shutil
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.exceptions import TyperException
 
 from indexer import __version__, report
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
-    EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
-    ImgindexError,
     SafetyError,
     UsageError,
 )
@@ -56,16 +52,24 @@ Match = Annotated[
         "--match", help="bytes: the same bytes. hash: equal dHash, which is unverified and finds look-alikes."
     ),
 ]
-Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Only files at or below these.")]
+Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Only files at or below these.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
 
 
-@app.callback(invoke_without_command=True)
-def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> int:
-    if version:
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
+    if wanted:
         report.print_lines([f"imgindex {__version__}"])
-    return EXIT_DONE
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Hold the options that come before a command."""
 
 
 @app.command(
@@ -74,17 +78,23 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 )
 def index(
     folders: Annotated[
-        list[str] | None, typer.Argument(metavar="[DIR]...", help="Folders of pictures; none: all that are indexed.")
+        list[str] | None, typer.Argument(metavar="DIR", help="Folders of pictures; none: all that are indexed.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=0, help="Worker processes; default: one a processor.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave out names or paths.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Worker processes; default: one a processor.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Leave out names or paths; may be repeated.")
+    ] = None,
     files_from: Annotated[
         str | None, typer.Option(metavar="FILE", help="Look at the files listed here alone; - reads standard input.")
     ] = None,
     null: Null = False,
-    all_files: Annotated[bool, typer.Option(help="Look at every file, whatever its name.")] = False,
-    retry: Annotated[bool, typer.Option(help="Read files again that were unreadable.")] = False,
-    confirm_missing: Annotated[bool, typer.Option(help="Believe that many files are gone.")] = False,
+    all_files: Annotated[bool, typer.Option("--all-files", help="Look at every file, whatever its name.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Read files again that were unreadable.")] = False,
+    confirm_missing: Annotated[
+        bool, typer.Option("--confirm-missing", help="Believe that files are gone, however many.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     db: Database = None,
@@ -97,7 +107,7 @@ def index(
     listed = None if files_from is None else _listed(files_from, null=null)
     with report.progress(wanted=not quiet) as tick:
         found = pictures.update(
-            *(folders or _known_folders(pictures, listed)),
+            *(folders or _known_folders(pictures)),
             files=listed,
             exclude=exclude or (),
             all_files=all_files,
@@ -130,16 +140,15 @@ def dups(
     """Show the groups of files that are duplicates, the keeper first. Changes nothing."""
     if format not in {"table", "fdupes"}:
         raise UsageError(f"unknown format {format!r}", "use table or fdupes")
-    groups = _opened(require_database(db)).groups(*(paths or ()), match=match)
+    plan = _opened(require_database(db)).plan(*(paths or ()), match=match)
     if json:
-        for group in groups:
-            report.print_json(report.group_json(group))
+        report.print_plan_json(plan)
     elif null:
-        report.print_nul(report.surplus_paths(groups))
+        report.print_nul(report.surplus_paths(plan.groups))
     elif format == "fdupes":
-        report.print_lines(report.groups_fdupes(groups))
+        report.print_lines(report.groups_fdupes(plan.groups))
     else:
-        report.print_lines((*report.groups_text(groups), report.totals_text(groups, match)))
+        report.print_lines(report.plan_text(plan))
     return EXIT_DONE
 
 
@@ -167,25 +176,27 @@ def prune(
     pictures = _opened(require_database(db))
     plan = pictures.plan(*(paths or ()), match=match)
     if json:
-        for group in plan.groups:
-            report.print_json(report.group_json(group))
+        report.print_plan_json(plan)
     elif not quiet:
         report.print_lines(report.plan_text(plan))
-    if dry_run or not yes:
+    if dry_run or not yes or not plan.moves:
         if json:
-            report.print_json({**report.moves_json(MoveReport(None, (), (), 0.0)), "planned": len(plan.moves)})
+            report.print_json(report.moves_json(MoveReport(None, (), (), 0.0)))
         elif plan.moves and not quiet:
-            report.print_lines(["Nothing was moved. To move the surplus into the quarantine: --yes"])
+            report.print_lines(["Nothing was moved. To move the surplus into the quarantine, add --yes"])
         return EXIT_DONE
     with report.progress(wanted=not quiet) as tick:
         done = pictures.carry_out(plan, quarantine=quarantine, tick=tick)
-    deed = f"moved to the quarantine as run {done.run_id}; to take it back: imgindex undo {done.run_id}"
-    return _told(done, deed if done.run_id else "moved", pictures.recovered, json=json, quiet=quiet)
+    deed = f"moved to the quarantine as run {done.run_id}"
+    code = _told(done, deed, pictures.recovered, json=json, quiet=quiet)
+    if done.moved and not (json or quiet):
+        report.print_lines([f"To take it back: imgindex undo {done.run_id}. To free the space: imgindex purge"])
+    return code
 
 
 @app.command(epilog="\b\nExamples:\n  imgindex undo\n  imgindex undo 7\n\n" + EXITS)
 def undo(
-    run: Annotated[int | None, typer.Argument(metavar="[RUN]", help="Default: the newest prune.")] = None,
+    run: Annotated[int | None, typer.Argument(metavar="RUN", help="Default: the newest prune.")] = None,
     json: Json = False,
     quiet: Quiet = False,
     db: Database = None,
@@ -218,13 +229,18 @@ def purge(
     pictures = _opened(require_database(db))
     with report.progress(wanted=not quiet) as tick:
         done = pictures.purge(span_s, dry_run=not yes, tick=tick)
-    deed = "deleted for good" if yes else "would be deleted for good; to do it: --yes"
+    deed = "deleted for good" if yes else "would be deleted for good; to do it, add --yes"
+    if not (done.moved or done.refused or json or quiet):
+        report.print_lines([f"Nothing in the quarantine is older than {older_than}."])
+        return EXIT_DONE
     return _told(done, deed, pictures.recovered, json=json, quiet=quiet)
 
 
 @app.command(epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n\n" + EXITS)
 def status(
-    unreadable: Annotated[bool, typer.Option(help="List the unreadable files, with the reason.")] = False,
+    unreadable: Annotated[
+        bool, typer.Option("--unreadable", help="List the unreadable files, with the reason.")
+    ] = False,
     json: Json = False,
     db: Database = None,
 ) -> int:
@@ -248,7 +264,7 @@ def status(
 
 @app.command(epilog="\b\nExamples:\n  imgindex history\n  imgindex history --limit 100 --json\n\n" + EXITS)
 def history(
-    limit: Annotated[int, typer.Option(min=1, help="How many runs, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs, newest first.")] = 20,
     json: Json = False,
     db: Database = None,
 ) -> int:
@@ -277,61 +293,19 @@ def demo(
         )
     with report.progress() as tick:
         draw_into(canonical(folder), tick)
+    imgindex = "imgindex" if shutil.which("imgindex") else report.named(os.path.abspath(sys.argv[0]))
     place, option = report.named(canonical(folder)), f" --db {report.named(database_path(db))}" if db else ""
     for command, answer in (
-        (f"imgindex index {place}{option}", lambda: index([folder], db=db)),
-        (f"imgindex dups --match hash{option}", lambda: dups(match=MatchRule.HASH, db=db)),
-        (f"imgindex prune --match hash{option}", lambda: prune(match=MatchRule.HASH, db=db)),
+        (f"{imgindex} index {place}{option}", lambda: index([folder], db=db)),
+        (f"{imgindex} dups --match hash{option}", lambda: dups(match=MatchRule.HASH, db=db)),
+        (f"{imgindex} prune --match hash{option}", lambda: prune(match=MatchRule.HASH, db=db)),
     ):
         report.print_lines(["", f"$ {command}"])
         answer()
-    report.print_lines(["", "Type next:", f"  imgindex prune --match hash --yes{option}", f"  imgindex undo{option}"])
+    report.print_lines(
+        ["", "Type next:", f"  {imgindex} prune --match hash --yes{option}", f"  {imgindex} undo{option}"]
+    )
     return EXIT_DONE
-
-
-def run(arguments: list[str]) -> int:
-    """Runs a command and gives its exit code; the only place where errors become messages."""
-    signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code: Any = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
-    except Exception as error:  # noqa: BLE001 - what is not ours is raised again
-        return _failed(error)
-    except KeyboardInterrupt as stop:
-        report.warn("stopped; what was finished is stored, and the next run goes on from there")
-        return EXIT_TERMINATED if isinstance(stop, _TerminatedError) else EXIT_INTERRUPTED
-    return code if isinstance(code, int) else EXIT_DONE
-
-
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM: stops a run as an interrupt does."""
-
-
-def _terminate(_signal: int, _frame: object) -> None:
-    raise _TerminatedError
-
-
-def _failed(error: Exception) -> int:
-    """Tells what went wrong, and gives the exit code."""
-    match error:
-        case ImgindexError():
-            report.warn(f"imgindex: {error.message}")
-            if error.hint:
-                report.warn(f"  {error.hint}")
-            return error.exit_code
-        case TyperException():
-            error.show()  # type: ignore[attr-defined]
-            return UsageError.exit_code
-        case BrokenPipeError():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + signal.SIGPIPE
-        case OSError():  # of a standard stream: what concerns files is a value or an error of ours by now
-            report.warn(f"imgindex: cannot go on: {error.strerror or error}")
-            return ImgindexError.exit_code
-    raise error
 
 
 def _opened(path: str) -> Index:
@@ -358,22 +332,19 @@ def _listed(source: str, *, null: bool) -> list[bytes]:
     return [line for line in data.split(b"\0" if null else b"\n") if line]
 
 
-def _known_folders(pictures: Index, listed: list[bytes] | None) -> list[str]:
-    """The folders to index when none was named: the current one for listed files, else all that are indexed."""
-    if listed is not None:
-        return ["."]
-    return [root.path for root in pictures.status().roots] if os.path.exists(pictures.path) else []
+def _known_folders(pictures: Index) -> list[str]:
+    """The folders to index when none was named: those that are indexed and have files."""
+    if not os.path.exists(pictures.path):
+        return []
+    return [root.path for root in pictures.status().roots if root.files]
 
 
 def _index_exit(found: IndexReport, recovered: Recovered) -> int:
     if found.refused:
-        _failed(
-            SafetyError(
-                f"{'; '.join(found.refused)}: they stay in the index",
-                "mount what is missing; if they are really gone: imgindex index --confirm-missing",
-            )
+        raise SafetyError(
+            f"{'; '.join(found.refused)}: they stay in the index",
+            "mount what is missing; if they are really gone: imgindex index --confirm-missing",
         )
-        return SafetyError.exit_code
     return EXIT_INCOMPLETE if found.unreadable or found.unlisted or recovered.missing else EXIT_DONE
 
 

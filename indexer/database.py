@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, insert
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, select
 
 from indexer.errors import (
     CorruptDatabaseError,
@@ -28,7 +28,8 @@ from indexer.errors import (
     NewerDatabaseError,
     SafetyError,
 )
-from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, metadata
+from indexer.moves import PENDING
+from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, journal, metadata
 from indexer.text import printable
 
 BUSY_TIMEOUT_MS = 30_000
@@ -36,7 +37,6 @@ BUSY_TIMEOUT_MS = 30_000
 CACHE_KIB = 16_384
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
-_PENDING = "SELECT count(*) FROM journal WHERE state IN ('planned', 'returning', 'purging')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +242,10 @@ def _refuse_pending(database: Database) -> None:
     """Refuses to change the tables under an unfinished prune, undo or purge."""
     with database.reading() as tx:
         has_journal = tx.exec_driver_sql("SELECT count(*) FROM sqlite_schema WHERE name = 'journal'").scalar()
-        if has_journal and tx.exec_driver_sql(_PENDING).scalar():
+        if has_journal and tx.execute(select(func.count()).where(journal.c.state.in_(PENDING))).scalar():
             raise SafetyError(
                 "an older imgindex was interrupted while it moved files, and this one would change its tables",
-                "run `imgindex status` once with the older version, then try again",
+                "run `imgindex index` once with the older version, then try again",
             )
 
 
@@ -272,14 +272,16 @@ def _translated(path: str) -> Iterator[None]:
 
 def _translation(error: BaseException | None, path: str) -> ImgindexError:
     """What an error of SQLite means to the user."""
-    text = str(error)
     name = printable(path)
-    if "locked" in text:
-        return LockedError(f"another program keeps '{name}' locked", "close it, or wait, and try again")
-    if "malformed" in text or "not a database" in text:
-        return CorruptDatabaseError(f"'{name}' is damaged: {text}", "restore a copy, or move it away and index again")
-    if "full" in text:
-        return ImgindexError(f"no space left for '{name}'", "free some space; what was stored stays stored")
-    if "readonly" in text:
-        return DatabaseError(f"'{name}' cannot be written: {text}", "check the permissions of the file and its folder")
-    return DatabaseError(f"'{name}' cannot be used: {text}")
+    match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
+        case ["BUSY" | "LOCKED"]:
+            return LockedError(f"another program keeps '{name}' locked", "close it, or wait, and try again")
+        case ["CORRUPT" | "NOTADB"]:
+            hint = "restore a copy, or move it away and index again"
+            return CorruptDatabaseError(f"'{name}' is damaged: {error}", hint)
+        case ["FULL"]:
+            return ImgindexError(f"no space left for '{name}'", "free some space; what was stored stays stored")
+        case ["READONLY"]:
+            hint = "check the permissions of the file and its folder"
+            return DatabaseError(f"'{name}' cannot be written: {error}", hint)
+    return DatabaseError(f"'{name}' cannot be used: {error}")

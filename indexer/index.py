@@ -16,10 +16,11 @@ from sqlalchemy import Connection
 from indexer import ledger, queries, scan, store
 from indexer.database import Database
 from indexer.diff import folder_changes, is_unsettled, listing_digest
-from indexer.errors import SafetyError
+from indexer.errors import SafetyError, UsageError
 from indexer.executors import Batch, Executor, outcomes
 from indexer.filesystem import born_ns, folder_exists
-from indexer.places import Place, joined, outermost, relative_to, split
+from indexer.places import Place, joined, outermost, places_of, relative_to, split
+from indexer.quarantine import is_quarantined
 from indexer.recipe import RECIPE
 from indexer.records import (
     Added,
@@ -104,11 +105,13 @@ def update(
 
     Raises:
         SafetyError: When a folder is missing. Nothing was changed.
-        UsageError: When a listed file lies outside the folders.
+        UsageError: When a folder is a quarantine.
     """
     started = time.monotonic()
     with database.writing() as tx:
-        places = [_place(database, tx, path) for path in request.folders]
+        for path in request.folders:
+            _know_root(database, tx, path, confirmed=request.confirm_missing)
+        places = outermost(places_of(database.bases(queries.roots(tx)), request.folders))
         run_id = ledger.start_run(tx, "index", time.time_ns())
         recipe_id = store.recipe_id(tx, RECIPE.key)
         stale = store.refill(tx, recipe_id)
@@ -117,7 +120,7 @@ def update(
         first_new = queries.newest_file(tx) + 1
     if stale or retried or first_new == 1:
         executor.start()
-    scans = [_Scan(root_id, bases[root_id], below) for root_id, below in outermost(places)]
+    scans = [_Scan(root_id, bases[root_id], below) for root_id, below in places]
     for scanned in scans:
         _scan(database, scanned, request, executor, tick)
         _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
@@ -132,24 +135,24 @@ def update(
 # --- places
 
 
-def _place(database: Database, tx: Connection, path: str) -> Place:
-    """The root, and the path in it, that a folder to be indexed belongs to; roots that overlap become one."""
+def _know_root(database: Database, tx: Connection, path: str, *, confirmed: bool) -> None:
+    """Makes a folder a root, unless it lies in one; roots that lie in it become part of it."""
     bases = database.bases(queries.roots(tx))
-    if not folder_exists(path):
+    known = any(relative_to(path, base) is not None for base in bases.values())
+    if not folder_exists(path) and not (known and confirmed):
         raise SafetyError(
             f"'{printable(path)}' is missing or not a folder: nothing is concluded from that",
-            "mount it or correct the path; `imgindex status` lists the folders indexed so far",
+            "mount it or correct the path; if it is really gone: imgindex index FOLDER --confirm-missing",
         )
-    for root_id, base in bases.items():
-        below = relative_to(path, base)
-        if below is not None:
-            return root_id, below
+    if is_quarantined(path):
+        raise UsageError(f"'{printable(path)}' is a quarantine of imgindex", "imgindex undo brings its files back")
+    if known:
+        return
     new_id = queries.add_root(tx, database.stored(path))
     for root_id, base in bases.items():
         prefix = relative_to(base, path)
         if prefix:
             queries.merge_root(tx, root_id, new_id, prefix)
-    return new_id, ""
 
 
 # --- scanning
@@ -183,6 +186,8 @@ def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: E
 def _found(scanned: _Scan, request: IndexRequest) -> Iterator[Listing | Unlisted]:
     wanted = scan.wanted_files(all_files=request.all_files, exclude=request.exclude)
     if request.files is None:
+        if not folder_exists(joined(scanned.base, scanned.below)):
+            return iter(())  # and whoever runs this has confirmed that it is gone
         excluded = scan.excluded_names(request.exclude)
         return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded)
     paths = (relative_to(path, scanned.base) for path in request.files)
@@ -338,8 +343,8 @@ def _count(reading: _Reading, due: store.DueFile, outcome: Outcome) -> None:
         reading.others += 1
         reading.new -= due.file_id >= reading.first_new
     elif due.file_id < reading.first_new:
-        reading.new += reading.whole and due.digest is None
-        reading.changed += due.digest is not None and digest != due.digest
+        reading.new += reading.whole and due.never_read
+        reading.changed += not due.never_read and digest != due.digest
 
 
 def _others(tx: Connection, scans: list[_Scan], reading: _Reading) -> int:

@@ -50,6 +50,10 @@ class MoveState(StrEnum):
     """The file is at neither place: somebody else took it."""
 
 
+PENDING = (MoveState.PLANNED, MoveState.RETURNING, MoveState.PURGING)
+"""States that a run leaves behind only when it is interrupted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A file of a group."""
@@ -201,7 +205,7 @@ class MoveReport:
     """What `prune`, `undo` or `purge` did."""
 
     run_id: int | None
-    """None when there was nothing to do, so that no run was recorded."""
+    """None when nothing was to be changed, as for a purge that only tells."""
     moved: tuple[Moved, ...]
     refused: tuple[Refused, ...]
     seconds: float

@@ -20,13 +20,14 @@ from indexer import ledger, queries
 from indexer.database import Database
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
-from indexer.moves import Checked, JournalEntry, Moved, MoveReport, MoveState, Plan, Recovered, Refused
+from indexer.moves import PENDING, Checked, JournalEntry, Moved, MoveReport, MoveState, Plan, Recovered, Refused
 from indexer.places import joined, split
 from indexer.quarantine import (
     check,
     delete_payload,
     digest_at,
-    drop_second_name,
+    drop_payload_name,
+    is_quarantined,
     make_batch_folder,
     move_back,
     move_in,
@@ -55,12 +56,9 @@ def carry_out(database: Database, plan: Plan, quarantine: str | None = None, tic
         SafetyError: When no quarantine can be made. Then nothing was moved.
     """
     started = time.monotonic()
-    if not plan.moves:
-        return MoveReport(None, (), (), 0.0)
     roots = {move.surplus.member.root for move in plan.moves}
     folders = {root: make_batch_folder(quarantine_for(root, quarantine)) for root in sorted(roots)}
-    with database.writing() as tx:
-        run_id = ledger.start_run(tx, "prune", time.time_ns())
+    run_id = _started(database, "prune")
     done: list[Moved | Refused] = []
     tick("move", 0, len(plan.moves))
     for number, moves in enumerate(_batches(plan.moves)):
@@ -112,12 +110,8 @@ def purge(database: Database, older_than_s: int, *, dry_run: bool, tick: Tick = 
         tick: Told of progress.
     """
     started = time.monotonic()
-    with database.writing() as tx:
-        starts = ledger.run_times(tx)
-        limit_ns = time.time_ns() - older_than_s * 1_000_000_000
-        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
-        entries = [_entry(database, row) for row in rows if starts[row.run_id] <= limit_ns]
-        run_id = ledger.start_run(tx, "purge", time.time_ns()) if entries and not dry_run else None
+    entries = _older_than(database, older_than_s)
+    run_id = _started(database, "purge") if entries and not dry_run else None
     done: list[Moved | Refused] = []
     tick("purge", 0, len(entries))
     for batch in _batches(entries):
@@ -144,9 +138,8 @@ def recover(database: Database) -> Recovered:
     It reads the disk and writes down what it finds; a file that has both its old and its quarantine name loses the
     latter. It can be interrupted and run again.
     """
-    pending = [MoveState.PLANNED, MoveState.RETURNING, MoveState.PURGING]
     with database.reading() as tx:
-        entries = [_entry(database, row) for row in ledger.journal_entries(tx, states=pending)]
+        entries = [_entry(database, row) for row in ledger.journal_entries(tx, states=PENDING)]
     if not entries:
         return Recovered()
     found = {entry.entry_id: _found_state(entry) for entry in entries}
@@ -157,6 +150,20 @@ def recover(database: Database) -> Recovered:
             _put_right(tx, entry, found[entry.entry_id])
     missing = tuple(entry.full_path for entry in entries if found[entry.entry_id] is MoveState.MISSING)
     return Recovered(len(entries), missing)
+
+
+def _started(database: Database, command: str) -> int:
+    with database.writing() as tx:
+        return ledger.start_run(tx, command, time.time_ns())
+
+
+def _older_than(database: Database, span_s: int) -> list[JournalEntry]:
+    """The quarantined files of prunes older than a span."""
+    limit_ns = time.time_ns() - span_s * 1_000_000_000
+    with database.reading() as tx:
+        starts = ledger.run_times(tx)
+        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
+        return [_entry(database, row) for row in rows if starts[row.run_id] <= limit_ns]
 
 
 def _move_batch(
@@ -248,7 +255,7 @@ def _found_state(entry: JournalEntry) -> MoveState:
     if at_source and at_quarantine and entry.state is not MoveState.PURGING:
         if not one_file and digest_at(entry.root, entry.path) != entry.digest:
             return MoveState.MOVED
-        drop_second_name(entry)
+        drop_payload_name(entry)
         at_quarantine = False
     if at_quarantine:
         return MoveState.MOVED
@@ -272,7 +279,8 @@ def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         copies = ledger.live_copies(tx, entry.keeper_digest)
-    if any(digest_at(bases[root_id], path) == entry.keeper_digest for root_id, path in copies):
+    outside = [(bases[root_id], path) for root_id, path in copies if not is_quarantined(joined(bases[root_id], path))]
+    if any(digest_at(root, path) == entry.keeper_digest for root, path in outside):
         return None
     return Refused(entry.full_path, "no indexed file stands for it any more: it may be the last copy")
 

@@ -15,12 +15,13 @@ import uuid
 from collections.abc import Iterable
 
 from indexer.errors import SafetyError
-from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, rename_no_replace, stamp_from
+from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, stamp_from
 from indexer.moves import Checked, JournalEntry, Kind, Member, Move, Refused
-from indexer.places import split
+from indexer.places import joined, split
 from indexer.records import Stamp
 from indexer.scan import QUARANTINE
 from indexer.text import printable
+from indexer.transfer import digest_in, drop_partial, stamp_in, transfer, write_all
 
 MANIFEST = "manifest.jsonl"
 _PRIVATE = 0o700
@@ -31,15 +32,31 @@ def quarantine_for(root: str, given: str | None) -> str:
 
     Args:
         root: Absolute path.
-        given: A folder named by the user, which is then used for every root.
+        given: A folder named by the user, in which the quarantine for every root is then made.
 
-    Inside the root when its parent lies on another file system or cannot be written to.
+    Inside the root when its parent lies on another file system or cannot be written to. Its name is always the same, so
+    that it can never be indexed, wherever it lies.
+
+    Raises:
+        SafetyError: When the root is missing.
     """
     if given is not None:
-        return given
+        return given if os.path.basename(given) == QUARANTINE else os.path.join(given, QUARANTINE)
     parent = os.path.dirname(root)
-    beside = os.stat(parent).st_dev == os.stat(root).st_dev and os.access(parent, os.W_OK | os.X_OK)
+    try:
+        beside = os.stat(parent).st_dev == os.stat(root).st_dev and os.access(parent, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise SafetyError(f"'{printable(root)}' is missing: nothing was moved", "mount it, then try again") from error
     return os.path.join(parent if beside and parent != root else root, QUARANTINE)
+
+
+def is_quarantined(path: str) -> bool:
+    """True for a path at or below a quarantine.
+
+    >>> is_quarantined("/data/.imgindex-quarantine/1/2.jpg"), is_quarantined("/data/1.jpg")
+    (True, False)
+    """
+    return QUARANTINE in path.split("/")
 
 
 def make_batch_folder(quarantine: str) -> str:
@@ -97,7 +114,7 @@ def write_manifest(folder: str, entries: Iterable[JournalEntry]) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     manifest = os.open(os.path.join(folder, MANIFEST), flags, 0o600)
     try:
-        _write_all(manifest, lines.encode("ascii"))
+        write_all(manifest, lines.encode("ascii"))
         os.fsync(manifest)
     finally:
         os.close(manifest)
@@ -107,24 +124,32 @@ def write_manifest(folder: str, entries: Iterable[JournalEntry]) -> None:
 def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
     """Moves a checked file into the quarantine; None when it is there.
 
-    A file that is no longer the one that was checked, or whose keeper is not, stays or is moved back.
+    When its stamp or its keeper's is another by now, both are compared anew. A file that is no longer the one that was
+    compared stays, or is moved back.
     """
-    keeper = checked.move.keeper
     parent, name = split(entry.path)
     try:
         with opened_folder(entry.root, parent) as source, opened_folder(entry.quarantine, "") as target:
-            with opened_folder(keeper.root, split(keeper.path)[0]) as keeper_folder:
-                if _stamp(keeper_folder, split(keeper.path)[1]) != checked.keeper_stamp:
-                    return Refused(entry.full_path, "its keeper changed since they were compared")
-            if _stamp(source, name) != checked.stamp:
-                return Refused(entry.full_path, "it changed since it was compared with its keeper")
-            renamed = _transfer(source, name, target, entry.payload, entry)
-            if renamed and not _same_but_ctime(_stamp(target, entry.payload), checked.stamp):
-                _transfer(target, entry.payload, source, name, entry)
+            if not _still_as_checked(checked, source, name):
+                again = check(checked.move)
+                if isinstance(again, Refused):
+                    return again
+                checked = again
+            renamed = transfer(source, name, target, entry.payload, entry)
+            if renamed and not _same_but_ctime(stamp_in(target, entry.payload), checked.stamp):
+                transfer(target, entry.payload, source, name, entry)
                 return Refused(entry.full_path, "another file took its place at the last moment")
     except OSError as error:
         return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}")
     return None
+
+
+def _still_as_checked(checked: Checked, source: int, name: str) -> bool:
+    """True when the stamps of a file and its keeper are those they had when they were compared."""
+    keeper = checked.move.keeper
+    parent, keeper_name = split(keeper.path)
+    with opened_folder(keeper.root, parent) as folder:
+        return (stamp_in(source, name), stamp_in(folder, keeper_name)) == (checked.stamp, checked.keeper_stamp)
 
 
 def move_back(entry: JournalEntry) -> Stamp | Refused:
@@ -136,10 +161,12 @@ def move_back(entry: JournalEntry) -> Stamp | Refused:
     try:
         if payload_digest(entry) != entry.digest:
             return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered in the quarantine")
+        if not os.path.isdir(entry.root):
+            return Refused(entry.full_path, f"the folder '{printable(entry.root)}' is missing")
         _make_folders(entry.root, parent, entry.folder_mode)
         with opened_folder(entry.quarantine, "") as source, opened_folder(entry.root, parent) as target:
-            _transfer(source, entry.payload, target, name, entry)
-            return _stamp(target, name)
+            transfer(source, entry.payload, target, name, entry)
+            return stamp_in(target, name)
     except FileExistsError:
         return Refused(entry.full_path, f"another file lies there now; it stays at '{printable(entry.payload_path)}'")
     except FileNotFoundError:
@@ -156,7 +183,7 @@ def delete_payload(entry: JournalEntry) -> Refused | None:
     try:
         if payload_digest(entry) != entry.digest:
             return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered in the quarantine")
-        os.unlink(entry.payload_path)
+        drop_payload_name(entry)
     except OSError as error:
         return Refused(entry.full_path, f"cannot be deleted: {error.strerror or error}")
     return None
@@ -169,7 +196,7 @@ def payload_digest(entry: JournalEntry) -> bytes:
         OSError: When it is missing, no regular file or cannot be read.
     """
     with opened_folder(entry.quarantine, "") as folder:
-        return _digest(folder, entry.payload)
+        return digest_in(folder, entry.payload)
 
 
 def digest_at(root: str, path: str) -> bytes | None:
@@ -177,7 +204,7 @@ def digest_at(root: str, path: str) -> bytes | None:
     parent, name = split(path)
     try:
         with opened_folder(root, parent) as folder:
-            return _digest(folder, name)
+            return digest_in(folder, name)
     except OSError:
         return None
 
@@ -191,17 +218,21 @@ def places_taken(entry: JournalEntry) -> tuple[bool, bool, bool]:
     source = quarantined = None
     with contextlib.suppress(OSError), opened_folder(entry.root, parent) as folder:
         source = _regular(folder, name)
-        _drop_partial(folder, entry)
+        drop_partial(folder, entry)
     with contextlib.suppress(OSError), opened_folder(entry.quarantine, "") as folder:
         quarantined = _regular(folder, entry.payload)
-        _drop_partial(folder, entry)
+        drop_partial(folder, entry)
     one = bool(source and quarantined and os.path.samestat(source, quarantined))
     return source is not None, quarantined is not None, one
 
 
-def drop_second_name(entry: JournalEntry) -> None:
-    """Removes the quarantine's name of a file that also has its old name: a move that was interrupted half-way."""
-    os.unlink(entry.payload_path)
+def drop_payload_name(entry: JournalEntry) -> None:
+    """REMOVES a file from the quarantine.
+
+    `purge` calls this for a file that it checked, `recover` for one that has its old name too: a half-made move.
+    """
+    with opened_folder(entry.quarantine, "") as folder:
+        os.unlink(entry.payload, dir_fd=folder)
 
 
 def sync_folder(path: str) -> None:
@@ -241,10 +272,6 @@ def _equal_bytes(left: int, right: int) -> bool:
     return all(ours == next(rights, b"") for ours in lefts) and next(rights, b"") == b""
 
 
-def _stamp(folder: int, name: str) -> Stamp:
-    return stamp_from(os.stat(name, dir_fd=folder, follow_symlinks=False))
-
-
 def _same_but_ctime(left: Stamp, right: Stamp) -> bool:
     """True when two stamps are of one file before and after a rename, which changes ctime alone."""
     return (left.size, left.mtime_ns, left.inode) == (right.size, right.mtime_ns, right.inode)
@@ -257,97 +284,14 @@ def _regular(folder: int, name: str) -> os.stat_result | None:
     return None
 
 
-def _digest(folder: int, name: str) -> bytes:
-    descriptor, _status = open_regular(name, folder)
-    try:
-        return digest_of(chunks(descriptor))
-    finally:
-        os.close(descriptor)
-
-
-def _transfer(source: int, name: str, target: int, new_name: str, entry: JournalEntry) -> bool:
-    """Moves a file from folder to folder; True when by renaming, else by a verified copy and the removal of the source."""
-    try:
-        rename_no_replace(source, name, target, new_name)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        _copy_over(source, name, target, new_name, entry)
-        return False
-    return True
-
-
-def _copy_over(source: int, name: str, target: int, new_name: str, entry: JournalEntry) -> None:
-    """Copies a file to another file system, checks the copy, and only then REMOVES the source.
-
-    Raises:
-        OSError: When anything fails; the source is then where it was, and no copy is left.
-    """
-    partial = _partial_name(entry)
-    descriptor, status = open_regular(name, source)
-    try:
-        _copy_data(descriptor, status, target, partial)
-        if _digest(target, partial) != entry.digest:
-            raise OSError(errno.EIO, "the copy differs from its source")
-        rename_no_replace(target, partial, target, new_name)
-        os.fsync(target)
-        if stamp_from(os.fstat(descriptor)) != stamp_from(status) or _stamp(source, name) != stamp_from(status):
-            os.unlink(new_name, dir_fd=target)
-            raise OSError(errno.EBUSY, "the file changed while it was copied")
-        os.unlink(name, dir_fd=source)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(partial, dir_fd=target)
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _copy_data(descriptor: int, status: os.stat_result, target: int, name: str) -> None:
-    """Writes a new file with the bytes, permissions, times and extended attributes of an open one; on disk when done."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    copy = os.open(name, flags, 0o600, dir_fd=target)
-    try:
-        for chunk in chunks(descriptor):
-            _write_all(copy, chunk)
-        if hasattr(os, "listxattr"):
-            for attribute in os.listxattr(descriptor):
-                os.setxattr(copy, attribute, os.getxattr(descriptor, attribute))
-        with contextlib.suppress(PermissionError):
-            os.fchown(copy, status.st_uid, status.st_gid)
-        os.fchmod(copy, stat.S_IMODE(status.st_mode))
-        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
-        os.fsync(copy)
-    finally:
-        os.close(copy)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _partial_name(entry: JournalEntry) -> str:
-    """What a copy is called until it is complete: no picture's name, and known to `recover`."""
-    return f".imgindex-{entry.payload}.part"
-
-
-def _drop_partial(folder: int, entry: JournalEntry) -> None:
-    """Removes what an interrupted copy left behind."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_partial_name(entry), dir_fd=folder)
-
-
 def _make_folders(root: str, relative: str, mode: int) -> None:
     """Makes the folders of a path below a root that are missing, the last one with the permissions it had."""
-    path = root
-    for component in filter(None, relative.split("/")):
-        path = f"{path.rstrip('/')}/{component}"
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path)
-            if path.endswith(relative):
-                os.chmod(path, mode)
+    if not relative:
+        return
+    _make_folders(root, split(relative)[0], 0o777)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(joined(root, relative), mode)
+        os.chmod(joined(root, relative), mode)
 
 
 def _manifest_line(entry: JournalEntry) -> dict[str, object]:

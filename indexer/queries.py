@@ -304,6 +304,7 @@ def root_summaries(tx: Connection, bases: Mapping[int, str]) -> tuple[RootSummar
             func.sum(case((file.c.state == FileState.UNREADABLE, 1), else_=0)),
         )
         .select_from(files_with_folders())
+        .where(file.c.state != FileState.OTHER)
         .group_by(folder.c.root_id)
     )
     found = {root_id: numbers for root_id, *numbers in tx.execute(query)}
@@ -311,8 +312,9 @@ def root_summaries(tx: Connection, bases: Mapping[int, str]) -> tuple[RootSummar
 
 
 def count_contents(tx: Connection) -> int:
-    """The number of distinct contents that were decoded."""
-    return int(tx.execute(select(func.count()).where(content.c.dhash.is_not(None))).scalar_one())
+    """The number of distinct contents among the files that were decoded."""
+    query = select(func.count(file.c.content_id.distinct())).where(file.c.state == FileState.PICTURE)
+    return int(tx.execute(query).scalar_one())
 
 
 _ADD_FILE = """

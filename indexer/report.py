@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from indexer.moves import Group, MatchRule, Member, MoveReport, Plan, Recovered, Surplus
+from indexer.moves import Group, Kind, MatchRule, Member, MoveReport, Plan, Recovered, Surplus
 from indexer.places import relative_to
 from indexer.records import IndexReport, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import bytes_text, count_text, printable, time_text
@@ -23,7 +23,8 @@ UNVERIFIED = "Equal dHash is not verified: look-alikes are among these groups. L
 
 def shown(path: str) -> str:
     """A path relative to the current folder when it lies below it, else absolute; not escaped."""
-    return relative_to(path, os.getcwd()) or path
+    relative = relative_to(path, os.getcwd())
+    return path if relative is None else relative or "."
 
 
 def named(path: str) -> str:
@@ -66,6 +67,12 @@ def group_json(group: Group) -> dict[str, Any]:
     }
 
 
+def print_plan_json(plan: Plan) -> None:
+    """An object a group on standard output."""
+    for group in plan.groups:
+        print_json(group_json(group))
+
+
 def groups_fdupes(groups: Iterable[Group]) -> Iterator[str]:
     """Groups as fdupes prints them: a path a line, keeper first, a blank line behind each group."""
     for group in groups:
@@ -85,14 +92,14 @@ def _row(role: str, member: Member, remark: str) -> str:
 
 
 def _relation(surplus: Surplus) -> str:
-    return "same bytes" if surplus.kind == "bytes" else f"equal dHash, {surplus.bits} bits apart, not verified"
+    return "same bytes" if surplus.kind is Kind.BYTES else "equal dHash, not verified"
 
 
 # --- prune, undo, purge
 
 
 def plan_text(plan: Plan) -> Iterator[str]:
-    """A plan as `prune` shows it before anything moves."""
+    """A plan as `dups` shows it, and `prune` before anything moves."""
     yield from groups_text(plan.groups)
     if plan.match is MatchRule.HASH and plan.groups:
         yield UNVERIFIED
@@ -133,8 +140,9 @@ def index_text(report: IndexReport) -> Iterator[str]:
         f"{count_text(report.files, 'file')}: {report.new:,} new, {report.changed:,} changed, {report.moved:,} moved,"
         f" {report.unchanged:,} unchanged; {report.gone:,} gone, {report.unreadable:,} unreadable"
     )
-    rate = f" ({report.decoded / report.seconds:,.0f} a second)" if report.decoded and report.seconds else ""
-    yield f"{count_text(report.decoded, 'picture')} decoded in {report.seconds:.1f} s{rate}"
+    yield f"{count_text(report.decoded, 'picture')} decoded; {report.seconds:.1f} s in all"
+    if report.unreadable > len(report.unreadable_files):
+        yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
 
 
 def index_json(report: IndexReport) -> dict[str, Any]:
@@ -161,7 +169,7 @@ def status_text(status: Status) -> Iterator[str]:
     for root in status.roots:
         unreadable = f", {root.unreadable:,} unreadable" if root.unreadable else ""
         yield f"  {named(root.path)}  {count_text(root.files, 'file')}, {bytes_text(root.bytes)}{unreadable}"
-    yield f"{count_text(status.contents, 'distinct picture')} (by bytes)"
+    yield f"{count_text(status.contents, 'distinct content')}"
     if status.due:
         yield f"{count_text(status.due, 'file')} not read yet: imgindex index FOLDER"
     if status.quarantined:

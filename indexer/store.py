@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, func, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, files_with_folders, in_places, in_tree
@@ -37,6 +37,7 @@ class DueFile(NamedTuple):
     size: int
     digest: bytes | None
     """Of the content it had when it was last read."""
+    never_read: bool
 
 
 def recipe_id(tx: Connection, key: str) -> int:
@@ -68,8 +69,9 @@ def count_due(tx: Connection, places: Sequence[Place]) -> int:
 
 def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFile]:
     """The next files at or below given places that have to be read, after a file's id."""
+    never_read = and_(file.c.content_id.is_(None), file.c.born_ns.is_(None), file.c.unsettled)
     query = (
-        select(file.c.id, folder.c.root_id, folder.c.path, file.c.name, file.c.size, content.c.digest)
+        select(file.c.id, folder.c.root_id, folder.c.path, file.c.name, file.c.size, content.c.digest, never_read)
         .join_from(file, folder)
         .outerjoin(content, content.c.id == file.c.content_id)
         .where(_in_state(FileState.DUE), file.c.id > after, _in_places(places))
@@ -77,8 +79,8 @@ def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFi
         .limit(DUE_PAGE)
     )
     return [
-        DueFile(file_id, root_id, joined(parent, name), size, digest)
-        for file_id, root_id, parent, name, size, digest in tx.execute(query).all()
+        DueFile(file_id, root_id, joined(parent, name), size, *rest)
+        for file_id, root_id, parent, name, size, *rest in tx.execute(query).all()
     ]
 
 

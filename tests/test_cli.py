@@ -15,8 +15,8 @@ import pytest
 from support import aged, make_photos, tree
 
 from indexer import __version__
-from indexer.cli import run
 from indexer.drawing import drawn, encoded
+from indexer.entry import run
 
 COMMANDS = ("index", "dups", "prune", "undo", "purge", "status", "history", "demo")
 ODD_NAMES = (
@@ -238,9 +238,9 @@ def test_prune_changes_nothing_and_shows_what_the_real_run_shows(
 
     assert (dry, both, real) == (0, 0, 0)
     assert untouched == before
-    advice = "Nothing was moved. To move the surplus into the quarantine: --yes\n"
+    advice = "Nothing was moved. To move the surplus into the quarantine, add --yes\n"
     assert shown.replace(advice, "") == done[: done.index("1 file (")]
-    assert "moved to the quarantine as run 2; to take it back: imgindex undo 2." in done
+    assert "moved to the quarantine as run 2.\nTo take it back: imgindex undo 2." in done
     assert "delete" not in shown + done
     assert set(before) - set(tree(here / "photos")) == {"copy.jpg"}
 
@@ -255,7 +255,7 @@ def test_prune_and_undo_print_objects(here: Path, capsys: pytest.CaptureFixture[
     back = json.loads(capsys.readouterr().out)
 
     assert planned[0] == moved[0]
-    assert (planned[-1]["run"], planned[-1]["moved"], planned[-1]["planned"]) == (None, 0, 1)
+    assert (planned[-1]["run"], planned[-1]["moved"]) == (None, 0)
     assert (moved[-1]["run"], moved[-1]["moved"], moved[-1]["refused"]) == (2, 1, [])
     assert (back["moved"], back["refused"]) == (1, [])
 
@@ -302,7 +302,7 @@ def test_status_and_history_say_what_is_there_and_was_done(here: Path, capsys: p
     run(["history", "--json", "--limit", "1"])
     newest = json.loads(capsys.readouterr().out)
 
-    assert "6 distinct pictures" in status
+    assert "6 distinct contents" in status
     assert "1 file" in status[status.index("photos") :]
     assert (numbers["contents"], numbers["quarantined"], numbers["due"]) == (6, 1, 0)
     assert numbers["roots"][0]["path"] == "photos"
@@ -404,7 +404,7 @@ def test_demo_draws_a_thousand_pictures_of_which_seven_are_surplus(
     run(["index", "pictures", "--json"])
 
     assert (demo, pruned, undone) == (0, 0, 0)
-    assert "imgindex prune --match hash --yes" in printed[printed.index("Type next:") :]
+    assert " prune --match hash --yes" in printed[printed.index("Type next:") :]
     assert "7 groups, 7 surplus files" in printed
     assert printed.count("(same bytes)") == 8
     assert (len(before), len(left)) == (1000, 993)

@@ -334,6 +334,7 @@ def test_update_records_unreadable_files_and_reads_them_again_only_when_asked_or
     assert "truncated" in first.unreadable_files[0].reason.lower()
     assert counts(second) == {"files": 8, "unchanged": 8, "unreadable": 2}
     assert untouched == []
+    assert (retried.new, retried.unchanged) == (0, 8)
     assert (retried.unreadable, sorted(opened)[:2]) == (2, ["broken.jpg", "broken.jpg"])
     assert (mended.changed, mended.unreadable) == (1, 1)
     assert index.groups() == ()
@@ -382,6 +383,24 @@ def test_update_merges_roots_when_a_folder_around_them_is_indexed(photos: Path, 
 
     assert counts(report) == {"files": 6, "unchanged": 6}
     assert [(root.path, root.files) for root in index.status().roots] == [(str(photos), 6)]
+
+
+def test_update_takes_folders_in_any_order(photos: Path, index: Index) -> None:
+    """A folder around one that was named before it takes it over within the same run."""
+    report = index.update(photos / "b", photos, photos / "a", jobs=0)
+
+    assert counts(report) == {"files": 6, "new": 6, "decoded": 6}
+
+
+def test_update_drops_a_root_when_it_is_confirmed_to_be_gone(photos: Path, index: Index) -> None:
+    """A folder that was deleted on purpose leaves the index when the user says so."""
+    index.update(photos, jobs=0)
+    shutil.rmtree(photos)
+
+    report = index.update(photos, confirm_missing=True, jobs=0)
+
+    assert counts(report) == {"gone": 6}
+    assert rows(index, "SELECT count(*) FROM file") == [(0,)]
 
 
 def test_update_looks_at_a_part_of_a_root_alone_when_given_a_folder_in_it(photos: Path, index: Index) -> None:

@@ -14,7 +14,7 @@ import pytest
 from support import Tree, aged, make_photos, tree
 
 import indexer
-from indexer import Index, prune, quarantine
+from indexer import Index, prune, quarantine, transfer
 from indexer.drawing import drawn, encoded
 from indexer.errors import SafetyError, UsageError
 from indexer.moves import Plan
@@ -100,13 +100,15 @@ def test_plan_keeps_pixels_then_bytes_then_age_then_path(tmp_path: Path, index: 
 
 
 def test_plan_is_empty_when_only_unlike_pictures_are_there(photos: Path, index: Index) -> None:
-    """No surplus, no run, nothing made on disk."""
+    """Nothing is made on disk, and undoing that run brings nothing back."""
     index.update(photos, jobs=0)
 
     done = index.carry_out(index.plan())
 
-    assert (index.plan().moves, done.run_id, done.moved) == ((), None, ())
+    assert (index.plan().moves, done.moved, done.refused) == ((), (), ())
     assert not (photos.parent / ".imgindex-quarantine").exists()
+    with pytest.raises(UsageError, match="nothing to bring back"):
+        index.undo(done.run_id)
 
 
 # --- what happens to keeper or surplus between plan and move
@@ -200,7 +202,7 @@ def test_carry_out_moves_a_file_back_when_it_was_swapped_at_the_last_moment(
 ) -> None:
     """Hazard 52: what was moved is checked to be what was read."""
     plan = index.plan()
-    move = quarantine.rename_no_replace
+    move = transfer.rename_no_replace
     intruder = encoded(drawn(51))
     calls = []
 
@@ -211,7 +213,7 @@ def test_carry_out_moves_a_file_back_when_it_was_swapped_at_the_last_moment(
         calls.append(arguments)
         move(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(quarantine, "rename_no_replace", swapping)
+    monkeypatch.setattr(transfer, "rename_no_replace", swapping)
     done = index.carry_out(plan)
 
     assert done.moved == ()
@@ -308,8 +310,8 @@ def test_carry_out_leaves_the_file_when_a_copy_fails(
     def full(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(quarantine, "rename_no_replace", across)
-    monkeypatch.setattr(quarantine, "_write_all", full)
+    monkeypatch.setattr(transfer, "rename_no_replace", across)
+    monkeypatch.setattr(transfer, "write_all", full)
     monkeypatch.setattr(prune, "write_manifest", lambda *_arguments: None)
     done = index.carry_out(index.plan())
 
@@ -459,6 +461,55 @@ def test_purge_refuses_the_last_copy(copied: Path, index: Index, change: Callabl
     assert len(payloads(copied)) == 1
 
 
+def test_purge_does_not_take_a_quarantined_file_for_a_copy(copied: Path, index: Index) -> None:
+    """Hazard 75: a quarantine of the user's choice inside a root is not indexed, so its files stand for nothing."""
+    index.carry_out(index.plan(), quarantine=copied / "thrown out")
+    report = index.update(copied, jobs=0)
+    (copied / KEEPER).unlink()
+
+    done = index.purge(0, dry_run=False)
+
+    assert (report.files, report.new) == (6, 0)
+    assert done.moved == ()
+    assert "last copy" in done.refused[0].reason
+    assert len(payloads(copied / "thrown out" / "_")) == 1
+
+
+def test_update_refuses_a_quarantine(copied: Path, index: Index) -> None:
+    """What was moved away does not come back by being indexed."""
+    index.carry_out(index.plan())
+
+    with pytest.raises(UsageError, match="is a quarantine"):
+        index.update(copied.parent / ".imgindex-quarantine", jobs=0)
+
+
+def test_carry_out_moves_both_names_of_a_surplus_file(copied: Path, index: Index) -> None:
+    """Moving one hard link changes the stamp of the other, which is then compared anew instead of refused."""
+    (copied / "z" / "link.jpg").hardlink_to(copied / SURPLUS)
+    index.update(copied, jobs=0)
+    before = tree(copied)
+
+    done = index.carry_out(index.plan())
+    undone = index.undo()
+
+    assert (len(done.moved), done.refused, len(undone.moved)) == (2, (), 2)
+    assert tree(copied) == before
+
+
+def test_carry_out_and_undo_say_so_when_the_root_is_away(copied: Path, index: Index) -> None:
+    """An unmounted root is not an empty quarantine, and nothing is made in its place."""
+    plan = index.plan()
+    index.carry_out(plan)
+    copied.rename(copied.with_name("away"))
+
+    undone = index.undo()
+    with pytest.raises(SafetyError, match="is missing: nothing was moved"):
+        index.carry_out(plan)
+
+    assert undone.refused[0].reason == f"the folder '{copied}' is missing"
+    assert not copied.exists()
+
+
 # --- recover
 
 
@@ -545,10 +596,9 @@ def test_nothing_but_purge_and_moves_unlinks() -> None:
 
     assert found == {
         ("filesystem.py", "rename_no_replace"),
-        ("quarantine.py", "delete_payload"),
-        ("quarantine.py", "drop_second_name"),
-        ("quarantine.py", "_copy_over"),
-        ("quarantine.py", "_drop_partial"),
+        ("quarantine.py", "drop_payload_name"),
+        ("transfer.py", "_copy_over"),
+        ("transfer.py", "drop_partial"),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
@@ -15,15 +17,13 @@ from indexer.places import Place
 def test_statements_about_states_use_the_index_of_the_state(photos: Path, index: Index, places: list[Place]) -> None:
     """Reading a million files asks for the next few thousands of times: a scan each time would make that quadratic."""
     index.update(photos, jobs=0)
-    plans = []
+    plans: list[str] = []
     with database.open_for_reading(index.path) as opened, opened.reading() as tx:
 
-        def explain(
-            connection: Connection, _cursor: object, statement: str, parameters: object, *_rest: object
-        ) -> None:
-            if not statement.startswith("EXPLAIN"):
-                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-                plans.append(" ".join(row.detail for row in rows))
+        def explain(_tx: Connection, cursor: sqlite3.Cursor, statement: str, parameters: Any, *_: object) -> None:
+            if statement.startswith("SELECT"):
+                rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans.append(" ".join(row[3] for row in rows))
 
         event.listen(tx, "before_cursor_execute", explain)
         store.due_files(tx, places, 0)

@@ -1,0 +1,59 @@
+"""Runs a command: the only place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from typer.exceptions import TyperException
+
+from indexer import report
+from indexer.cli import app
+from indexer.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, ImgindexError, UsageError
+
+
+def run(arguments: list[str]) -> int:
+    """Runs a command and gives its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code: Any = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except Exception as error:  # noqa: BLE001 - what is not ours is raised again
+        return _failed(error)
+    except KeyboardInterrupt as stop:
+        report.warn("stopped; what was finished is stored, and the next run goes on from there")
+        return EXIT_TERMINATED if isinstance(stop, _TerminatedError) else EXIT_INTERRUPTED
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM: stops a run as an interrupt does."""
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise _TerminatedError
+
+
+def _failed(error: Exception) -> int:
+    """Tells what went wrong, and gives the exit code."""
+    match error:
+        case ImgindexError():
+            report.warn(f"imgindex: {error.message}")
+            if error.hint:
+                report.warn(f"  {error.hint}")
+            return error.exit_code
+        case TyperException():
+            error.show()  # type: ignore[attr-defined]
+            return UsageError.exit_code
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        case OSError():  # of a standard stream: what concerns files is a value or an error of ours by now
+            report.warn(f"imgindex: cannot go on: {error.strerror or error}")
+            return ImgindexError.exit_code
+    raise error
