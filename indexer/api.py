@@ -154,8 +154,9 @@ class Index:
             self.recovered = prune.recover(database)
             try:
                 yield database
-            except KeyboardInterrupt:
-                self.recovered = prune.recover(database)
+            except BaseException as stop:
+                if not isinstance(stop, Exception):  # an interrupt or a termination
+                    self.recovered = prune.recover(database)
                 raise
 
 

@@ -81,7 +81,7 @@ def index(
         list[str] | None, typer.Argument(metavar="DIR", help="Folders of pictures; none: all that are indexed.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Worker processes; default: one a processor.")
+        int | None, typer.Option(min=0, max=1024, metavar="N", help="Worker processes; default: one a processor.")
     ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave out names or paths; may be repeated.")
@@ -196,7 +196,7 @@ def prune(
 
 @app.command(epilog="\b\nExamples:\n  imgindex undo\n  imgindex undo 7\n\n" + EXITS)
 def undo(
-    run: Annotated[int | None, typer.Argument(metavar="RUN", help="Default: the newest prune.")] = None,
+    run: Annotated[int | None, typer.Argument(max=1 << 62, metavar="RUN", help="Default: the newest prune.")] = None,
     json: Json = False,
     quiet: Quiet = False,
     db: Database = None,
@@ -264,7 +264,7 @@ def status(
 
 @app.command(epilog="\b\nExamples:\n  imgindex history\n  imgindex history --limit 100 --json\n\n" + EXITS)
 def history(
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, metavar="N", help="How many runs, newest first.")] = 20,
     json: Json = False,
     db: Database = None,
 ) -> int:
@@ -329,6 +329,8 @@ def _listed(source: str, *, null: bool) -> list[bytes]:
                 data = stream.read()
     except OSError as error:
         raise UsageError(f"cannot read the list '{report.named(source)}': {error.strerror}") from error
+    if b"\0" in data and not null:
+        raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
     return [line for line in data.split(b"\0" if null else b"\n") if line]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, and_, or_, true
+from sqlalchemy import Connection, CursorResult, LargeBinary, and_, literal, or_, true
 
 from indexer.places import Place, split
 from indexer.schema import file, folder
@@ -26,8 +27,15 @@ def in_tree(root_id: int, below: str, root: Any = folder.c.root_id) -> Any:
     """
     if not below:
         return root == root_id
-    inside = or_(folder.c.path == below, and_(folder.c.path >= f"{below}/", folder.c.path < f"{below}0"))
-    return and_(root == root_id, inside)
+    start, end = f"{below}/", f"{below}0"
+    as_text = and_(folder.c.path >= start, folder.c.path < end)
+    as_bytes = and_(folder.c.path >= _raw(start), folder.c.path < _raw(end))
+    return and_(root == root_id, or_(folder.c.path == below, as_text, as_bytes))
+
+
+def _raw(path: str) -> Any:
+    """A path as the BLOB that it is when it, or what lies below it, is not UTF-8; SQLite sorts TEXT before every BLOB."""
+    return literal(os.fsencode(path), LargeBinary)
 
 
 def in_places(places: Sequence[Place], root: Any = folder.c.root_id) -> Any:

@@ -28,6 +28,7 @@ from indexer.errors import (
     NewerDatabaseError,
     SafetyError,
 )
+from indexer.filesystem import open_regular
 from indexer.moves import PENDING
 from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, journal, metadata
 from indexer.text import printable
@@ -126,8 +127,11 @@ def probe(path: str) -> int:
         ForeignDatabaseError: When it is something else.
     """
     try:
-        with open(path, "rb") as stream:
-            header = stream.read(_HEADER_BYTES)
+        descriptor, _status = open_regular(path)
+        try:
+            header = os.read(descriptor, _HEADER_BYTES)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise DatabaseError(f"cannot open '{printable(path)}': {error.strerror}") from error
     if not header:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -18,20 +19,24 @@ def run(arguments: list[str]) -> int:
     """Runs a command and gives its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         code: Any = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again
         return _failed(error)
-    except KeyboardInterrupt as stop:
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except _TerminatedError:
+        code = EXIT_TERMINATED
+    if code in {EXIT_INTERRUPTED, EXIT_TERMINATED}:  # typer, too, turns an interrupt into that exit code
         report.warn("stopped; what was finished is stored, and the next run goes on from there")
-        return EXIT_TERMINATED if isinstance(stop, _TerminatedError) else EXIT_INTERRUPTED
     return code if isinstance(code, int) else EXIT_DONE
 
 
-class _TerminatedError(KeyboardInterrupt):
+class _TerminatedError(BaseException):
     """SIGTERM: stops a run as an interrupt does."""
 
 

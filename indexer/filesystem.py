@@ -29,8 +29,8 @@ _RENAME_NOREPLACE = 1
 
 
 def stamp_from(status: os.stat_result) -> Stamp:
-    """The stamp in a stat result; inode numbers above 2⁶³ wrap, so that a stamp fits four signed 64-bit integers."""
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed64(status.st_ino))
+    """The stamp in a stat result; what is above 2⁶³ wraps, so that a stamp fits four signed 64-bit integers."""
+    return Stamp(status.st_size, signed64(status.st_mtime_ns), signed64(status.st_ctime_ns), signed64(status.st_ino))
 
 
 def open_regular(name: str, folder: int | None = None) -> tuple[int, os.stat_result]:

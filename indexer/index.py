@@ -20,7 +20,7 @@ from indexer.errors import SafetyError, UsageError
 from indexer.executors import Batch, Executor, outcomes
 from indexer.filesystem import born_ns, folder_exists
 from indexer.places import Place, joined, outermost, places_of, relative_to, split
-from indexer.quarantine import is_quarantined
+from indexer.quarantine import digest_at, is_quarantined
 from indexer.recipe import RECIPE
 from indexer.records import (
     Added,
@@ -50,6 +50,8 @@ STORE_SECONDS = 0.5
 """Results are committed at either: what a killed run loses."""
 APPLY_CHANGES = 5_000
 """Changes found by the scan that go into one transaction."""
+MOST_PLACES = 200
+"""With more folders than this in one call, their whole roots are searched for files that are due."""
 MISSING_SHARE = 0.2
 MISSING_FILES = 1_000
 MISSING_LEAST = 5
@@ -67,6 +69,8 @@ class _Scan:
     new: int = 0
     moved: int = 0
     gone: array[int] = field(default_factory=lambda: array("q"))
+    lost: int = 0
+    """Files that are gone, without those that moved."""
     unlisted: list[Unlisted] = field(default_factory=list)
     refused: str = ""
 
@@ -112,6 +116,7 @@ def update(
         for path in request.folders:
             _know_root(database, tx, path, confirmed=request.confirm_missing)
         places = outermost(places_of(database.bases(queries.roots(tx)), request.folders))
+        reach = places if len(places) <= MOST_PLACES else [(root_id, "") for root_id in {place[0] for place in places}]
         run_id = ledger.start_run(tx, "index", time.time_ns())
         recipe_id = store.recipe_id(tx, RECIPE.key)
         stale = store.refill(tx, recipe_id)
@@ -125,9 +130,9 @@ def update(
         _scan(database, scanned, request, executor, tick)
         _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
     reading = _Reading(first_new, recipe_id, whole=request.files is None)
-    _read_due(database, places, reading, executor, retry=request.retry, tick=tick)
+    _read_due(database, reach, reading, executor, retry=request.retry, tick=tick)
     with database.writing() as tx:
-        report = _report(tx, scans, reading, bases, time.monotonic() - started)
+        report = _report(tx, scans, reading, bases, reach, time.monotonic() - started)
         ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
 
@@ -190,7 +195,8 @@ def _found(scanned: _Scan, request: IndexRequest) -> Iterator[Listing | Unlisted
             return iter(())  # and whoever runs this has confirmed that it is gone
         excluded = scan.excluded_names(request.exclude)
         return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded)
-    paths = (relative_to(path, scanned.base) for path in request.files)
+    inside = (path for path in request.files if relative_to(path, joined(scanned.base, scanned.below)) is not None)
+    paths = (relative_to(path, scanned.base) for path in inside)
     return scan.listed(scanned.base, filter(None, paths), wanted=wanted)
 
 
@@ -236,12 +242,13 @@ def _settle_gone(database: Database, scanned: _Scan, first_new: int, *, confirme
         lost = len(scanned.gone) - len({found.gone_id for found in moved})
         scanned.refused = "" if confirmed else _disbelief(scanned, lost, known)
         if scanned.refused:
-            scanned.gone = array("q")
+            lost = 0
         else:
             now_ns = time.time_ns()
             queries.adopt(tx, ((found, is_unsettled(found.mtime_ns, found.ctime_ns, now_ns)) for found in moved))
             queries.forget_gone(tx)
             scanned.moved, scanned.new = len(moved), scanned.new - len(moved)
+        scanned.lost = lost
         queries.drop_gone(tx)
 
 
@@ -295,8 +302,8 @@ def _batches(database: Database, places: list[Place], reading: _Reading, *, retr
     while True:
         with database.reading() as tx:
             due = store.due_files(tx, places, last)
-            known = store.known_digests(tx, (row.size for row in due), reading.recipe_id, with_unreadable=not retry)
             bases = database.bases(queries.roots(tx))
+            known = _known(tx, due, bases, reading.recipe_id, retry=retry)
         if not due:
             return
         last = due[-1].file_id
@@ -305,6 +312,21 @@ def _batches(database: Database, places: list[Place], reading: _Reading, *, retr
             sizes = {row.size for row in rows}
             digests = frozenset(digest for size, digest in known if size in sizes)
             yield tuple(_task(row, bases) for row in rows), digests
+
+
+def _known(
+    tx: Connection, due: list[store.DueFile], bases: dict[int, str], recipe_id: int, *, retry: bool
+) -> list[tuple[int, bytes]]:
+    """Size and digest of the known contents that some of the files that are due may have.
+
+    A copy has the size of what it is a copy of. Where too many contents have the files' sizes, as bitmaps do, the files
+    are digested here to find out which are copies.
+    """
+    known = store.known_digests(tx, recipe_id, store.of_sizes(row.size for row in due), with_unreadable=not retry)
+    if len(known) < store.KNOWN_LIMIT:
+        return known
+    digests = filter(None, (digest_at(bases[row.root_id], row.path) for row in due))
+    return store.known_digests(tx, recipe_id, store.of_digests(digests), with_unreadable=not retry)
 
 
 def _cut(due: list[store.DueFile]) -> Iterator[list[store.DueFile]]:
@@ -347,21 +369,24 @@ def _count(reading: _Reading, due: store.DueFile, outcome: Outcome) -> None:
         reading.changed += not due.never_read and digest != due.digest
 
 
-def _others(tx: Connection, scans: list[_Scan], reading: _Reading) -> int:
+def _others(tx: Connection, scans: list[_Scan], reading: _Reading, places: list[Place]) -> int:
     """How many of the files that were looked at are no pictures and do not claim to be."""
     if not reading.whole:
         return reading.others
-    places = [(scanned.root_id, scanned.below) for scanned in scans]
     missed = [(scanned.root_id, found.path) for scanned in scans for found in scanned.unlisted]
     return store.count_other(tx, places) - (store.count_other(tx, missed) if missed else 0)
 
 
 def _report(
-    tx: Connection, scans: list[_Scan], reading: _Reading, bases: dict[int, str], seconds: float
+    tx: Connection,
+    scans: list[_Scan],
+    reading: _Reading,
+    bases: dict[int, str],
+    places: list[Place],
+    seconds: float,
 ) -> IndexReport:
     """The report of a finished run."""
-    places = [(scanned.root_id, scanned.below) for scanned in scans]
-    files = max(0, sum(scanned.files for scanned in scans) - _others(tx, scans, reading))
+    files = max(0, sum(scanned.files for scanned in scans) - _others(tx, scans, reading, places))
     new = sum(scanned.new for scanned in scans) + reading.new
     moved = sum(scanned.moved for scanned in scans)
     return IndexReport(
@@ -370,7 +395,7 @@ def _report(
         changed=reading.changed,
         moved=moved,
         unchanged=max(0, files - new - reading.changed - moved),
-        gone=sum(len(scanned.gone) for scanned in scans) - moved,
+        gone=sum(scanned.lost for scanned in scans),
         decoded=reading.decoded,
         unreadable=store.count_unreadable(tx, places),
         seconds=seconds,

@@ -16,7 +16,7 @@ def find_database(given: str | None) -> str | None:
     """The database to use: as given, else `IMGINDEX_DB`, else the nearest imgindex.db at or above the current folder."""
     named = given or os.environ.get(ENVIRONMENT)
     if named:
-        return os.path.abspath(named)
+        return os.path.realpath(named)
     here = Path.cwd()
     return next((str(place / NAME) for place in (here, *here.parents) if (place / NAME).exists()), None)
 
@@ -37,7 +37,7 @@ def require_database(given: str | None) -> str:
 
 def database_path(given: str | None) -> str:
     """The database to use, or to make when there is none: then it is `imgindex.db` in the current folder."""
-    return find_database(given) or os.path.abspath(NAME)
+    return find_database(given) or os.path.realpath(NAME)
 
 
 def canonical(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:

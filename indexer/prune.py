@@ -20,6 +20,7 @@ from indexer import ledger, queries
 from indexer.database import Database
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
+from indexer.filesystem import folder_exists
 from indexer.moves import PENDING, Checked, JournalEntry, Moved, MoveReport, MoveState, Plan, Recovered, Refused
 from indexer.places import joined, split
 from indexer.quarantine import (
@@ -148,8 +149,9 @@ def recover(database: Database) -> Recovered:
         ledger.journal_set(tx, found)
         for entry in entries:
             _put_right(tx, entry, found[entry.entry_id])
-    missing = tuple(entry.full_path for entry in entries if found[entry.entry_id] is MoveState.MISSING)
-    return Recovered(len(entries), missing)
+    settled = [entry for entry in entries if found[entry.entry_id] not in PENDING]
+    missing = tuple(entry.full_path for entry in settled if found[entry.entry_id] is MoveState.MISSING)
+    return Recovered(len(settled), missing)
 
 
 def _started(database: Database, command: str) -> int:
@@ -181,10 +183,11 @@ def _move_batch(
         write_manifest(folder, (entry for entry in entries if entry.quarantine == folder))
     answers = [(entry, move_in(entry, answer)) for entry, answer in zip(entries, checked, strict=True)]
     _sync(entries)
-    states = {entry.entry_id: MoveState.ABORTED if refused else MoveState.MOVED for entry, refused in answers}
+    states = {entry.entry_id: _found_state(entry) if refused else MoveState.MOVED for entry, refused in answers}
+    gone = [entry for entry in entries if states[entry.entry_id] is MoveState.MOVED]
     with database.writing(durable=True) as tx:
         ledger.journal_set(tx, states)
-        ledger.forget_paths(tx, [(entry.root_id, entry.path) for entry, refused in answers if not refused])
+        ledger.forget_paths(tx, [(entry.root_id, entry.path) for entry in gone])
     return [refused or _told(entry, None) for entry, refused in answers]
 
 
@@ -250,7 +253,12 @@ def _write_returned(database: Database, answers: Sequence[tuple[JournalEntry, St
 
 
 def _found_state(entry: JournalEntry) -> MoveState:
-    """Where a half-done move stands, after its second name was removed if it had two."""
+    """Where a half-done move stands, after its second name was removed if it had two.
+
+    Nothing is concluded, and the state stays, while the root or the quarantine is not there: it may not be mounted.
+    """
+    if not (folder_exists(entry.root) and folder_exists(entry.quarantine)):
+        return entry.state
     at_source, at_quarantine, one_file = places_taken(entry)
     if at_source and at_quarantine and entry.state is not MoveState.PURGING:
         if not one_file and digest_at(entry.root, entry.path) != entry.digest:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from indexer.errors import SafetyError
 from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, stamp_from
 from indexer.moves import Checked, JournalEntry, Kind, Member, Move, Refused
-from indexer.places import joined, split
+from indexer.places import split
 from indexer.records import Stamp
 from indexer.scan import QUARANTINE
 from indexer.text import printable
@@ -236,10 +236,13 @@ def drop_payload_name(entry: JournalEntry) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Makes what was renamed in a folder survive a power failure; a folder that is gone needs nothing."""
+    """Makes what was renamed in a folder survive a power failure.
+
+    A folder that is gone, or that cannot be opened any more, had nothing renamed in it.
+    """
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return
     try:
         os.fsync(folder)
@@ -288,10 +291,11 @@ def _make_folders(root: str, relative: str, mode: int) -> None:
     """Makes the folders of a path below a root that are missing, the last one with the permissions it had."""
     if not relative:
         return
-    _make_folders(root, split(relative)[0], 0o777)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(joined(root, relative), mode)
-        os.chmod(joined(root, relative), mode)
+    parent, name = split(relative)
+    _make_folders(root, parent, 0o777)
+    with opened_folder(root, parent) as folder, contextlib.suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=folder)
+        os.chmod(name, mode, dir_fd=folder)
 
 
 def _manifest_line(entry: JournalEntry) -> dict[str, object]:

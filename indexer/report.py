@@ -82,8 +82,9 @@ def groups_fdupes(groups: Iterable[Group]) -> Iterator[str]:
 
 
 def surplus_paths(groups: Iterable[Group]) -> Iterator[bytes]:
-    """The surplus files' paths as they are on disk."""
-    return (os.fsencode(shown(surplus.member.full_path)) for group in groups for surplus in group.surplus)
+    """The surplus files' paths as they are on disk; none begins with a dash, which a command would take for an option."""
+    paths = (os.fsencode(shown(surplus.member.full_path)) for group in groups for surplus in group.surplus)
+    return (b"./" + path if path.startswith(b"-") else path for path in paths)
 
 
 def _row(role: str, member: Member, remark: str) -> str:
@@ -114,10 +115,10 @@ def moves_text(report: MoveReport, deed: str) -> str:
 
 
 def moves_json(report: MoveReport) -> dict[str, Any]:
-    """What was done as an object: `run`, `moved`, `refused`, `bytes`, `seconds`."""
+    """What was done as an object: `run`, `moved`, `refused`, `bytes`, `seconds`; without a run, nothing was moved."""
     return {
         "run": report.run_id,
-        "moved": len(report.moved),
+        "moved": 0 if report.run_id is None else len(report.moved),
         "refused": [{"path": shown(refused.path), "reason": refused.reason} for refused in report.refused],
         "bytes": report.bytes,
         "seconds": round(report.seconds, 3),

@@ -14,9 +14,9 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from indexer.filesystem import FOLDER_FLAGS
+from indexer.filesystem import FOLDER_FLAGS, stamp_from
 from indexer.places import joined, split
-from indexer.records import Listing, Unlisted, signed64
+from indexer.records import Listing, Unlisted
 
 PICTURE_ENDINGS = frozenset(
     "jpg jpeg jpe jfif mpo png apng gif webp bmp dib tif tiff avif avifs heic heif hif jxl".split()  # noqa: SIM905
@@ -107,7 +107,7 @@ def listed(root: str, paths: Iterable[str], *, wanted: Wanted) -> Iterator[Listi
     folders = defaultdict(set)
     for path in paths:
         folder, name = split(path)
-        if wanted(folder, name):
+        if wanted(folder, name) and not any(map(_skipped, folder.split("/"))):
             folders[folder].add(name)
     for folder in sorted(folders, key=os.fsencode):
         try:
@@ -147,7 +147,11 @@ def _stamped(root: str, path: str, names: list[str], *, whole: bool = True) -> L
             if not stat.S_ISREG(status.st_mode):
                 missing.add(name)
                 continue
-            stamps.extend((status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed64(status.st_ino)))
+            try:
+                stamps.extend((status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
+            except OverflowError:  # a time after the year 2262, or an inode above 2⁶³
+                del stamps[len(stamps) // 4 * 4 :]
+                stamps.extend(stamp_from(status))
     finally:
         os.close(folder)
     return Listing(path, [name for name in names if name not in missing] if missing else names, stamps, now_ns, whole)

@@ -23,6 +23,8 @@ from indexer.records import (
 )
 from indexer.schema import content, file, folder, recipe
 
+KNOWN_LIMIT = 20_000
+"""Known contents that are looked at for a page of due files; bitmaps of one size can have many more."""
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
 
@@ -84,16 +86,29 @@ def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFi
     ]
 
 
-def known_digests(
-    tx: Connection, sizes: Iterable[int], recipe_id: int, *, with_unreadable: bool
-) -> list[tuple[int, bytes]]:
-    """Size and digest of the contents of given sizes that need no decoding."""
-    query = select(content.c.size, content.c.digest).where(
-        content.c.recipe_id == recipe_id, content.c.size.in_(sorted(set(sizes)))
-    )
+def known_digests(tx: Connection, recipe_id: int, which: Any, *, with_unreadable: bool) -> list[tuple[int, bytes]]:
+    """Size and digest of contents that need no decoding, `KNOWN_LIMIT` of them at most.
+
+    Args:
+        tx: A transaction.
+        recipe_id: The recipe that they must have been fingerprinted by.
+        which: `of_sizes` or `of_digests`.
+        with_unreadable: Take contents for known that could not be decoded.
+    """
+    query = select(content.c.size, content.c.digest).where(content.c.recipe_id == recipe_id, which).limit(KNOWN_LIMIT)
     if not with_unreadable:
         query = query.where(content.c.unreadable.is_(None))
     return [(size, digest) for size, digest in tx.execute(query).all()]
+
+
+def of_sizes(sizes: Iterable[int]) -> Any:
+    """The condition that a content has one of some sizes."""
+    return content.c.size.in_(sorted(set(sizes)))
+
+
+def of_digests(digests: Iterable[bytes]) -> Any:
+    """The condition that a content has one of some digests."""
+    return content.c.digest.in_(sorted(set(digests)))
 
 
 def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -> None:

@@ -32,19 +32,21 @@ def _copy_over(source: int, name: str, target: int, new_name: str, entry: Journa
     """
     partial = _partial_name(entry)
     descriptor, status = open_regular(name, source)
+    made: list[str] = []
     try:
         _copy_data(descriptor, status, target, partial)
+        made.append(partial)
         if digest_in(target, partial) != entry.digest:
             raise OSError(errno.EIO, "the copy differs from its source")
         rename_no_replace(target, partial, target, new_name)
+        made[:] = [new_name]
         os.fsync(target)
         if stamp_from(os.fstat(descriptor)) != stamp_from(status) or stamp_in(source, name) != stamp_from(status):
-            os.unlink(new_name, dir_fd=target)
             raise OSError(errno.EBUSY, "the file changed while it was copied")
         os.unlink(name, dir_fd=source)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(partial, dir_fd=target)
+        for copy in made:
+            os.unlink(copy, dir_fd=target)
         raise
     finally:
         os.close(descriptor)
@@ -66,6 +68,9 @@ def _copy_data(descriptor: int, status: os.stat_result, target: int, name: str) 
         os.fchmod(copy, stat.S_IMODE(status.st_mode))
         os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.fsync(copy)
+    except BaseException:
+        os.unlink(name, dir_fd=target)
+        raise
     finally:
         os.close(copy)
 
@@ -78,8 +83,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def _partial_name(entry: JournalEntry) -> str:
-    """What a copy is called until it is complete: no picture's name, and known to `recover`."""
-    return f".imgindex-{entry.payload}.part"
+    """What a copy is called until it is complete: no picture's name, nobody else's, and known to `recover`."""
+    return f".imgindex-{os.path.basename(entry.quarantine)}-{entry.payload}.part"
 
 
 def drop_partial(folder: int, entry: JournalEntry) -> None:

@@ -217,7 +217,8 @@ def test_names_cannot_fool_a_terminal_and_survive_scripts(
     assert b"caf\\xe9.jpg" in table
     assert b"img[red].jpg" in table
     assert {os.fsencode(surplus["path"]) for surplus in group["surplus"]} == set(ODD_NAMES)
-    assert set(nul.split(b"\0")[:-1]) == set(ODD_NAMES)
+    assert {name.removeprefix(b"./") for name in nul.split(b"\0")[:-1]} == set(ODD_NAMES)
+    assert b"./-rf.jpg\0" in nul
     assert (pruned, left) == (0, [b"0000.jpg"])
     assert set(os.listdir(odd)) == {b"0000.jpg", *ODD_NAMES}
 
@@ -324,6 +325,26 @@ def test_wrong_calls_end_with_exit_code_2(arguments: list[str], capsys: pytest.C
     assert capsys.readouterr().err
 
 
+def test_index_refuses_a_list_separated_otherwise(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """NULs in a list of lines are a forgotten -0."""
+    (here / "list").write_bytes(b"photos/a/0.jpg\0photos/b/1.jpg\0")
+
+    code = run(["index", "photos", "--files-from", "list"])
+
+    assert code == 2
+    assert "add -0" in capsys.readouterr().err
+
+
+def test_databases_may_be_reached_through_links(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link to an index is that index: the same lock, the same folders."""
+    (here / "elsewhere").mkdir()
+    (here / "elsewhere" / "link.db").symlink_to(here / "imgindex.db")
+
+    run(["status", "--json", "--db", "elsewhere/link.db"])
+
+    assert json.loads(capsys.readouterr().out)["roots"][0]["path"] == "photos"
+
+
 def test_output_may_be_cut_short_by_its_reader(here: Path) -> None:
     """Hazard 122: `| head` ends the program without a traceback."""
     command = f"{sys.executable} -m indexer dups --format fdupes | head -n 1"
@@ -372,20 +393,21 @@ def test_progress_is_shown_on_a_terminal_alone(here: Path) -> None:
     assert b"7 files: " in out
 
 
-def test_interrupt_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    """Ctrl-C leaves an index from which the next run continues."""
+@pytest.mark.parametrize(("signal_number", "code"), [(2, 130), (15, 143)], ids=["SIGINT", "SIGTERM"])
+def test_signals_end_a_run_cleanly_and_the_next_goes_on(tmp_path: Path, signal_number: int, code: int) -> None:
+    """Ctrl-C and SIGTERM leave an index from which the next run continues."""
     photos = make_photos(tmp_path / "photos", count=400)
     command = [sys.executable, "-m", "indexer", "index", str(photos), "--db", str(tmp_path / "i.db"), "--jobs", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not (tmp_path / "i.db").exists():
         assert process.poll() is None
-    process.send_signal(2)
+    process.send_signal(signal_number)
     _out, error = process.communicate(timeout=20)
 
     done = imgindex("index", str(photos), "--db", str(tmp_path / "i.db"), "--json")
 
-    assert process.returncode == 130
-    assert b"Traceback" not in error
+    assert process.returncode == code
+    assert error == b"stopped; what was finished is stored, and the next run goes on from there\n"
     assert json.loads(done.stdout)["files"] == 400
 
 

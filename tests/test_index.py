@@ -496,6 +496,81 @@ def test_update_opens_nothing_when_times_are_odd(photos: Path, index: Index, ope
     assert opened == []
 
 
+def test_update_takes_times_beyond_the_year_2262(photos: Path, index: Index) -> None:
+    """More nanoseconds than 64 bits hold are no reason to stop."""
+    os.utime(photos / "a" / "0.jpg", (10_500_000_000, 10_500_000_000))
+    index.update(photos, jobs=0)
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 6, "unchanged": 6}
+
+
+def test_update_looks_below_a_folder_at_names_that_are_not_utf8(photos: Path, index: Index) -> None:
+    """A folder of raw bytes lies below its parent like any other."""
+    odd = photos / "a" / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    shutil.copy(photos / "a" / "0.jpg", odd / "copy.jpg")
+    index.update(photos, jobs=0)
+
+    report = index.update(photos / "a", jobs=0)
+
+    assert (report.files, report.new) == (4, 0)
+    assert len(index.groups(photos / "a")) == 1
+
+
+def test_update_gives_listed_files_to_the_folder_they_lie_in(photos: Path, index: Index) -> None:
+    """Two folders of one root, and a list of files from both."""
+    index.update(photos, jobs=0)
+    listed = [photos / "a" / "0.jpg", photos / "b" / "1.jpg"]
+
+    report = index.update(photos / "a", photos / "b", files=listed, jobs=0)
+
+    assert counts(report) == {"files": 2, "unchanged": 2}
+
+
+def test_update_takes_any_number_of_folders(tmp_path: Path, index: Index) -> None:
+    """`imgindex index photos/*` on a data set of many classes."""
+    photos = make_photos(tmp_path / "photos")
+    classes = [photos / f"class-{number:04}" for number in range(1100)]
+    for place in classes:
+        place.mkdir()
+    shutil.copy(photos / "a" / "0.jpg", classes[-1] / "0.jpg")
+    index.update(photos, jobs=0)
+    (classes[5] / "new.png").write_bytes(encoded(drawn(60), "PNG"))
+
+    report = index.update(*classes, jobs=0)
+
+    assert counts(report) == {"files": 2, "new": 1, "unchanged": 1, "decoded": 1}
+    with pytest.raises(UsageError, match="too many at once"):
+        index.groups(*classes)
+
+
+def test_update_counts_a_file_with_two_new_names_as_moved_once(photos: Path, index: Index) -> None:
+    """A file that was moved and hard-linked leaves one path behind."""
+    index.update(photos, jobs=0)
+    settle(index)
+    (photos / "a" / "0.jpg").rename(photos / "n.jpg")
+    (photos / "o.jpg").hardlink_to(photos / "n.jpg")
+
+    report = index.update(photos, jobs=0)
+
+    assert (report.files, report.moved, report.gone, report.decoded) == (7, 2, 0, 0)
+
+
+def test_update_does_not_decode_copies_when_very_many_contents_have_their_size(
+    photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bitmaps of one size: known digests are then asked for by digest instead of by size."""
+    index.update(photos, jobs=0)
+    shutil.copytree(photos / "a", photos / "c")
+    monkeypatch.setattr(story.store, "KNOWN_LIMIT", 1)
+
+    report = index.update(photos, jobs=0)
+
+    assert (report.new, report.decoded) == (3, 0)
+
+
 def test_update_skips_what_a_listing_digest_vouches_for(photos: Path, index: Index) -> None:
     """Once every row of a folder equals the disk, a digest of its listing stands for all of them."""
     index.update(photos, jobs=0)

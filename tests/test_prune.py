@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import os
 import shutil
@@ -510,6 +511,108 @@ def test_carry_out_and_undo_say_so_when_the_root_is_away(copied: Path, index: In
     assert not copied.exists()
 
 
+def test_undo_over_another_file_system_removes_nothing_but_its_own_copy(
+    copied: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's file with the name of a half-made copy stays."""
+    move = transfer.rename_no_replace
+
+    def across(source: int, name: str, target: int, new_name: str) -> None:
+        if source != target:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        move(source, name, target, new_name)
+
+    monkeypatch.setattr(transfer, "rename_no_replace", across)
+    monkeypatch.setattr(transfer, "_partial_name", lambda entry: f".{entry.payload}.part")
+    index.carry_out(index.plan())
+    stranger = copied / "z" / f".{payloads(copied)[0].name}.part"
+    stranger.write_bytes(b"precious")
+
+    done = index.undo()
+
+    assert (done.moved, len(done.refused), stranger.read_bytes()) == ((), 1, b"precious")
+    assert len(payloads(copied)) == 1
+
+
+def test_carry_out_leaves_no_copy_when_the_source_cannot_be_removed(
+    copied: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only source and a quarantine on another file system: the copy goes, the journal agrees with the disk."""
+    before = tree(copied)
+    move, unlink = transfer.rename_no_replace, os.unlink
+
+    def across(source: int, name: str, target: int, new_name: str) -> None:
+        if source != target:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        move(source, name, target, new_name)
+
+    def read_only(name: str, *, dir_fd: int) -> None:
+        if name == "copy.jpg":
+            raise OSError(errno.EROFS, "Read-only file system")
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(transfer, "rename_no_replace", across)
+    monkeypatch.setattr(transfer.os, "unlink", read_only)
+    done = index.carry_out(index.plan())
+
+    assert [refused.reason for refused in done.refused] == ["cannot be moved: Read-only file system"]
+    assert (tree(copied), payloads(copied), states(index)) == (before, [], ["aborted"])
+
+
+def test_carry_out_keeps_track_of_a_swapped_file_whose_place_was_taken(
+    copied: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be moved back stays in the journal, so that nothing lies in the quarantine unknown."""
+    move = transfer.rename_no_replace
+    calls: list[str] = []
+
+    def swapping(source: int, name: str, target: int, new_name: str) -> None:
+        if not calls:
+            (copied / "intruder").write_bytes(b"intruder")
+            (copied / "intruder").replace(copied / SURPLUS)
+        calls.append(name)
+        move(source, name, target, new_name)
+        (copied / SURPLUS).write_bytes(b"third")
+
+    monkeypatch.setattr(transfer, "rename_no_replace", swapping)
+    done = index.carry_out(index.plan())
+
+    assert done.moved == ()
+    assert (copied / SURPLUS).read_bytes() == b"third"
+    assert [path.read_bytes() for path in payloads(copied)] == [b"intruder"]
+    assert states(index) == ["moved"]
+
+
+def test_undo_and_the_next_run_go_on_when_a_folder_became_a_file(copied: Path, index: Index) -> None:
+    """One place that cannot be reached is one file left alone, and no later command stumbles over it."""
+    index.carry_out(index.plan())
+    (copied / "z").rmdir()
+    (copied / "z").write_bytes(b"in the way")
+
+    done = index.undo()
+    report = index.update(copied, jobs=0)
+
+    assert (done.moved, len(done.refused)) == ((), 1)
+    assert report.files == 6
+    assert states(index) == ["moved"]
+
+
+def test_undo_makes_no_folder_through_a_link(copied: Path, index: Index, tmp_path: Path) -> None:
+    """Hazard 53: what lies outside the root is not touched."""
+    (copied / "z" / "deep").mkdir()
+    (copied / SURPLUS).rename(copied / "z" / "deep" / "copy.jpg")
+    index.update(copied, jobs=0)
+    index.carry_out(index.plan())
+    shutil.rmtree(copied / "z")
+    (tmp_path / "outside").mkdir()
+    (copied / "z").symlink_to(tmp_path / "outside")
+
+    done = index.undo()
+
+    assert (done.moved, len(done.refused)) == ((), 1)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
 # --- recover
 
 
@@ -548,6 +651,22 @@ def test_recover_finds_where_an_interrupted_move_stands(
     assert first.missing == ((str(copied / SURPLUS),) if found == "missing" else ())
     assert (copied / SURPLUS).exists() is at_source
     assert len(payloads(copied)) == (found == "moved")
+
+
+def test_recover_waits_when_the_root_is_not_mounted(copied: Path, index: Index) -> None:
+    """A root or quarantine that is away says nothing about where its files are."""
+    index.carry_out(index.plan())
+    with sqlite3.connect(index.path) as db:
+        db.execute("UPDATE journal SET state = 'planned'")
+    db.close()
+    (copied.parent / ".imgindex-quarantine").rename(copied.parent / "away")
+
+    waiting = index.recover(), states(index)
+    (copied.parent / "away").rename(copied.parent / ".imgindex-quarantine")
+    found = index.recover(), states(index)
+
+    assert (waiting[0].settled, waiting[1]) == (0, ["planned"])
+    assert (found[0].settled, found[1]) == (1, ["moved"])
 
 
 def test_recover_keeps_both_when_a_new_file_took_the_place(copied: Path, index: Index) -> None:
@@ -598,6 +717,7 @@ def test_nothing_but_purge_and_moves_unlinks() -> None:
         ("filesystem.py", "rename_no_replace"),
         ("quarantine.py", "drop_payload_name"),
         ("transfer.py", "_copy_over"),
+        ("transfer.py", "_copy_data"),
         ("transfer.py", "drop_partial"),
     }
 
