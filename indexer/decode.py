@@ -54,8 +54,8 @@ _START_OF_SCAN, _APP1, _APP2 = b"\xda", b"\xe1", b"\xe2"
 """Markers of JPEG segments."""
 _PLAIN_COLOURS = {"Gray": ("L", "GRAY"), "YCbCr": ("RGB", "RGB"), "RGB": ("RGB", "RGB")}
 """A JPEG's colour space → the mode Pillow gives it, and what to decode it to."""
-_TURNED = 5
-"""From this orientation on, width and height change places."""
+_TURNED = (5, 6, 7, 8)
+"""With these orientations, width and height change places."""
 
 
 class _ChangingError(Exception):
@@ -95,6 +95,8 @@ def _outcome(task: Task, known: set[bytes]) -> Outcome:
 
 def _decoded(task: Task, data: bytes, reading: Reading, digest: bytes) -> Outcome:
     """What decoding a file's bytes gives."""
+    if not (data or task.claims_picture):
+        return NotPicture(task.file_id, reading)
     try:
         return Fingerprinted(task.file_id, reading, digest, decode(data))
     except UnidentifiedImageError:
@@ -154,13 +156,20 @@ def _decode_plain_jpeg(data: bytes) -> Fingerprint | None:
         if colours not in _PLAIN_COLOURS or width * height > MAX_JPEG_PIXELS:
             return None
         mode, space = _PLAIN_COLOURS[colours]
-        pixels = decode_jpeg(data, space, min_height=HASH_SIDE, min_width=HASH_SIDE, min_factor=1)
+        scale = _jpeg_scale(width, height)
+        pixels = decode_jpeg(data, space, min_height=-(-height // scale), min_width=-(-width // scale))
     except ValueError:
         return None
     picture = pixels[:, :, 0] if mode == "L" else pixels
     if reduction(picture.shape[1], picture.shape[0]) != (1, 1):
         picture = np.asarray(reduced(Image.fromarray(picture)))
     return fingerprint(picture, width=width, height=height, format="JPEG", mode=mode)
+
+
+def _jpeg_scale(width: int, height: int) -> int:
+    """By what to shrink a JPEG while it is decoded: as Pillow's `draft` does, so that both ways see the same pixels."""
+    room = min(width, height) // HASH_SIDE
+    return next(scale for scale in (8, 4, 2, 1) if scale <= max(room, 1))
 
 
 def _has_plain_header(data: bytes) -> bool:
@@ -194,7 +203,7 @@ def _decode_any(data: bytes) -> Fingerprint:
         picture.load()
         orientation = _orientation(picture)
         small = upright(flattened(reduced(picture)), orientation)
-    if orientation >= _TURNED:
+    if orientation in _TURNED:
         width, height = height, width
     return fingerprint(np.asarray(small), width=width, height=height, format=name, mode=mode)
 
@@ -218,8 +227,8 @@ def formats() -> tuple[str, ...]:
 
 def reduced(picture: Image.Image) -> Image.Image:
     """The picture shrunk to thumbnail size by whole numbers, averaging; modes that cannot be averaged are converted."""
-    if picture.mode in {"P", "PA", "1"} or (picture.mode == "RGB" and "transparency" in picture.info):
-        picture = picture.convert("L" if picture.mode == "1" else "RGBA" if _has_alpha(picture) else "RGB")
+    if picture.mode in {"P", "PA", "1"} or (picture.mode in {"L", "RGB"} and "transparency" in picture.info):
+        picture = picture.convert("RGBA" if _has_alpha(picture) else "L" if picture.mode == "1" else "RGB")
     elif picture.mode == "I" or picture.mode.startswith(("I;", "F")):
         picture = _as_grey(picture)
     factors = reduction(*picture.size)

@@ -79,6 +79,13 @@ class LocalPool:
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
         """A future of the result; it raises TimeoutError or ProcessExpired when the worker was lost."""
+        try:
+            return self._scheduled(function, arguments)
+        except (RuntimeError, BrokenExecutor):  # it broke since: a pool of new workers takes its place
+            self.stop()
+            return self._scheduled(function, arguments)
+
+    def _scheduled(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Future[Result]:
         future: Future[Result] = self._started().schedule(function, args=arguments, timeout=self._timeout_s)
         return future
 
@@ -96,6 +103,7 @@ class LocalPool:
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
+            self._pool = None
 
 
 class _Process(ForkServerProcess):
@@ -160,21 +168,22 @@ def local_pool(jobs: int | None = None, timeout_s: float = TASK_TIMEOUT_S) -> It
 def outcomes(executor: Executor, batches: Iterable[Batch]) -> Iterator[Sequence[Outcome]]:
     """The outcomes of each batch, as they come, never raising for the sake of a file.
 
-    A batch whose worker was lost is run again file by file, to find the one to blame.
+    The files of a batch whose worker was lost are run again, each while nothing else runs, to find the one to blame.
 
     Args:
         executor: Where to run them.
         batches: Taken one by one, only a few ahead of the results.
     """
     waiting = iter(batches)
-    again: deque[Batch] = deque()
+    suspects: deque[Batch] = deque()
     running: dict[Future[list[Outcome]], Batch] = {}
     while True:
-        while len(running) < AHEAD * executor.jobs:
-            batch = again.popleft() if again else next(waiting, None)
-            if batch is None:
-                break
+        alone = bool(suspects) and not running
+        if alone:
+            batch = suspects.popleft()
             running[executor.submit(_decode, *batch)] = batch
+        elif not suspects:
+            _fill(running, executor, waiting)
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -182,10 +191,19 @@ def outcomes(executor: Executor, batches: Iterable[Batch]) -> Iterator[Sequence[
             result = _result(future)
             if not isinstance(result, str):
                 yield result
-            elif len(tasks) == 1:
+            elif alone:
                 yield (Unreadable(tasks[0].file_id, result),)
             else:
-                again.extend(((task,), known) for task in tasks)
+                suspects.extend(((task,), known) for task in tasks)
+
+
+def _fill(running: dict[Future[list[Outcome]], Batch], executor: Executor, waiting: Iterator[Batch]) -> None:
+    """Submits batches until there are enough in flight."""
+    while len(running) < AHEAD * executor.jobs:
+        batch = next(waiting, None)
+        if batch is None:
+            return
+        running[executor.submit(_decode, *batch)] = batch
 
 
 def _result(future: Future[list[Outcome]]) -> list[Outcome] | str:

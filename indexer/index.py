@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from indexer import ledger, queries, scan, store
+from indexer.batches import due_batches
 from indexer.database import Database
 from indexer.diff import folder_changes, is_unsettled, listing_digest
 from indexer.errors import SafetyError, UsageError
-from indexer.executors import Batch, Executor, outcomes
+from indexer.executors import Executor, outcomes
 from indexer.filesystem import born_ns, folder_exists
-from indexer.places import Place, joined, outermost, places_of, relative_to, split
-from indexer.quarantine import digest_at, is_quarantined
+from indexer.places import Place, joined, outermost, places_of, relative_to
+from indexer.quarantine import is_quarantined
 from indexer.recipe import RECIPE
 from indexer.records import (
     Added,
@@ -33,7 +34,6 @@ from indexer.records import (
     Listing,
     NotPicture,
     Outcome,
-    Task,
     Tick,
     Unlisted,
     Unreadable,
@@ -42,9 +42,6 @@ from indexer.records import (
 )
 from indexer.text import count_text, printable
 
-BATCH_FILES = 32
-BATCH_BYTES = 16 << 20
-"""A batch ends at either: small enough to share the work out evenly, large enough that handing it over costs little."""
 STORE_OUTCOMES = 8_000
 STORE_SECONDS = 0.5
 """Results are committed at either: what a killed run loses."""
@@ -190,14 +187,15 @@ def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: E
 
 def _found(scanned: _Scan, request: IndexRequest) -> Iterator[Listing | Unlisted]:
     wanted = scan.wanted_files(all_files=request.all_files, exclude=request.exclude)
-    if request.files is None:
-        if not folder_exists(joined(scanned.base, scanned.below)):
-            return iter(())  # and whoever runs this has confirmed that it is gone
-        excluded = scan.excluded_names(request.exclude)
-        return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded)
-    inside = (path for path in request.files if relative_to(path, joined(scanned.base, scanned.below)) is not None)
-    paths = (relative_to(path, scanned.base) for path in inside)
-    return scan.listed(scanned.base, filter(None, paths), wanted=wanted)
+    excluded = scan.excluded_names(request.exclude)
+    place = joined(scanned.base, scanned.below)
+    if request.files is not None:
+        inside = (path for path in request.files if relative_to(path, place) is not None)
+        paths = (relative_to(path, scanned.base) for path in inside)
+        return scan.listed(scanned.base, filter(None, paths), wanted=wanted, excluded=excluded)
+    if not folder_exists(place):
+        return iter(())  # and whoever runs this has confirmed that it is gone
+    return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded)
 
 
 def _changes(database: Database, known: queries.KnownFolder | None, listing: Listing) -> FolderChanges | None:
@@ -287,64 +285,13 @@ def _read_due(
     waiting: list[Outcome] = []
     stored_at = time.monotonic()
     tick("read", 0, total)
-    for found in outcomes(executor, _batches(database, places, reading, retry=retry)):
+    for found in outcomes(executor, due_batches(database, places, reading.recipe_id, reading.due, retry=retry)):
         waiting.extend(found)
         tick("read", len(found), total)
         if len(waiting) >= STORE_OUTCOMES or time.monotonic() - stored_at >= STORE_SECONDS:
             _store(database, reading, waiting)
             stored_at = time.monotonic()
     _store(database, reading, waiting)
-
-
-def _batches(database: Database, places: list[Place], reading: _Reading, *, retry: bool) -> Iterator[Batch]:
-    """The files that are due, in batches."""
-    last = 0
-    while True:
-        with database.reading() as tx:
-            due = store.due_files(tx, places, last)
-            bases = database.bases(queries.roots(tx))
-            known = _known(tx, due, bases, reading.recipe_id, retry=retry)
-        if not due:
-            return
-        last = due[-1].file_id
-        reading.due.update((row.file_id, row) for row in due)
-        for rows in _cut(due):
-            sizes = {row.size for row in rows}
-            digests = frozenset(digest for size, digest in known if size in sizes)
-            yield tuple(_task(row, bases) for row in rows), digests
-
-
-def _known(
-    tx: Connection, due: list[store.DueFile], bases: dict[int, str], recipe_id: int, *, retry: bool
-) -> list[tuple[int, bytes]]:
-    """Size and digest of the known contents that some of the files that are due may have.
-
-    A copy has the size of what it is a copy of. Where too many contents have the files' sizes, as bitmaps do, the files
-    are digested here to find out which are copies.
-    """
-    known = store.known_digests(tx, recipe_id, store.of_sizes(row.size for row in due), with_unreadable=not retry)
-    if len(known) < store.KNOWN_LIMIT:
-        return known
-    digests = filter(None, (digest_at(bases[row.root_id], row.path) for row in due))
-    return store.known_digests(tx, recipe_id, store.of_digests(digests), with_unreadable=not retry)
-
-
-def _cut(due: list[store.DueFile]) -> Iterator[list[store.DueFile]]:
-    """Files in batches of limited number and size."""
-    batch: list[store.DueFile] = []
-    size = 0
-    for row in due:
-        batch.append(row)
-        size += row.size
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _task(row: store.DueFile, bases: dict[int, str]) -> Task:
-    return Task(row.file_id, joined(bases[row.root_id], row.path), row.size, scan.claims_picture(split(row.path)[1]))
 
 
 def _store(database: Database, reading: _Reading, waiting: list[Outcome]) -> None:

@@ -96,24 +96,35 @@ def walk(root: str, *, below: str = "", wanted: Wanted, excluded: Wanted | None 
         waiting.extend(joined(path, name) for name in sorted(deeper, key=os.fsencode, reverse=True))
 
 
-def listed(root: str, paths: Iterable[str], *, wanted: Wanted) -> Iterator[Listing | Unlisted]:
+def listed(
+    root: str, paths: Iterable[str], *, wanted: Wanted, excluded: Wanted | None = None
+) -> Iterator[Listing | Unlisted]:
     """The folders of given files, with those files alone.
 
     Args:
         root: Absolute path.
         paths: Relative to the root.
         wanted: Which files are considered.
+        excluded: Which folders are passed over, with all in them.
     """
     folders = defaultdict(set)
     for path in paths:
         folder, name = split(path)
-        if wanted(folder, name) and not any(map(_skipped, folder.split("/"))):
+        if wanted(folder, name) and not _passed_over(folder, excluded):
             folders[folder].add(name)
     for folder in sorted(folders, key=os.fsencode):
         try:
             yield _stamped(root, folder, sorted(folders[folder]), whole=False)
         except OSError as error:
             yield Unlisted(folder, _reason(error))
+
+
+def _passed_over(folder: str, excluded: Wanted | None) -> bool:
+    """True for a folder that `walk` would not enter, or that lies in one."""
+    if not folder:
+        return False
+    parent, name = split(folder)
+    return _skipped(name) or bool(excluded and excluded(parent, name)) or _passed_over(parent, excluded)
 
 
 def _names(absolute: str, path: str, wanted: Wanted) -> tuple[list[str], list[str]]:

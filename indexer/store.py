@@ -23,8 +23,6 @@ from indexer.records import (
 )
 from indexer.schema import content, file, folder, recipe
 
-KNOWN_LIMIT = 20_000
-"""Known contents that are looked at for a page of due files; bitmaps of one size can have many more."""
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
 
@@ -86,16 +84,19 @@ def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFi
     ]
 
 
-def known_digests(tx: Connection, recipe_id: int, which: Any, *, with_unreadable: bool) -> list[tuple[int, bytes]]:
-    """Size and digest of contents that need no decoding, `KNOWN_LIMIT` of them at most.
+def known_digests(
+    tx: Connection, recipe_id: int, which: Any, *, with_unreadable: bool, limit: int | None = None
+) -> list[tuple[int, bytes]]:
+    """Size and digest of contents that need no decoding.
 
     Args:
         tx: A transaction.
         recipe_id: The recipe that they must have been fingerprinted by.
         which: `of_sizes` or `of_digests`.
         with_unreadable: Take contents for known that could not be decoded.
+        limit: Give no more than this.
     """
-    query = select(content.c.size, content.c.digest).where(content.c.recipe_id == recipe_id, which).limit(KNOWN_LIMIT)
+    query = select(content.c.size, content.c.digest).where(content.c.recipe_id == recipe_id, which).limit(limit)
     if not with_unreadable:
         query = query.where(content.c.unreadable.is_(None))
     return [(size, digest) for size, digest in tx.execute(query).all()]

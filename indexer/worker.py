@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+from multiprocessing import forkserver
 
 from indexer.decode import formats
 
@@ -28,6 +29,7 @@ def confine() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for limit, value in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         _lower(limit, value)
+    _let_go_of_the_program()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -35,8 +37,19 @@ def confine() -> None:
     os.close(silence)
 
 
+def _let_go_of_the_program() -> None:
+    """Closes the pipe by which the server that workers are forked from learns that the program is gone.
+
+    Workers inherit their end of it; while one of them is busy, the server would go on for a program that was killed.
+    """
+    pipe = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)  # noqa: SLF001 - there is no other way to it
+    if pipe is not None:
+        os.close(pipe)
+
+
 def _lower(limit: int, value: int) -> None:
     """Lowers a resource limit; a stricter one that is in force stays."""
-    _soft, hard = resource.getrlimit(limit)
-    if hard == resource.RLIM_INFINITY or value < hard:
-        resource.setrlimit(limit, (value, value))
+    soft, hard = (
+        value if bound == resource.RLIM_INFINITY else min(value, bound) for bound in resource.getrlimit(limit)
+    )
+    resource.setrlimit(limit, (soft, hard))

@@ -252,9 +252,6 @@ def test_pool_goes_on_when_a_task_crashes_its_worker(pool: Executor, crash: str,
     assert pool.submit(divmod, 7, 2).result(timeout=20) == (3, 1)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="pebble gives the pool up when a worker ends that has no task: All workers expired"
-)
 def test_pool_goes_on_when_an_idle_worker_is_killed() -> None:
     """The next task gets a new worker."""
     with local_pool(1) as executor:
@@ -352,7 +349,6 @@ def test_outcomes_blames_the_file_that_lost_its_worker(tmp_path: Path, error: Ba
     assert sorted(executor.submitted) == [[0], [0, 1, 2], [1], [2], [3]]
 
 
-@pytest.mark.xfail(strict=True, reason="whatever is in flight in a batch of its own is blamed when a pool breaks")
 def test_outcomes_blames_no_other_file_when_the_pool_breaks(tmp_path: Path) -> None:
     """A file whose batch was in flight when another file broke the pool is decoded after all."""
     tasks = pictures(tmp_path, ["a.jpg", "poison.jpg", "c.jpg"])
@@ -544,11 +540,6 @@ def killed() -> Iterator[list[int]]:
         pytest.param(
             True,
             id="busy",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="workers inherit the pipe by which the fork server notices that the program is gone, "
-                "so it lives on, and PDEATHSIG waits for its death",
-            ),
         ),
     ],
 )
@@ -641,7 +632,6 @@ CONFINEMENT = {
             [("RLIMIT_AS", 3 * GIB // 2, 4 * GIB)],
             {**CONFINEMENT, "RLIMIT_AS": [3 * GIB // 2, 2 * GIB]},
             id="a stricter soft limit stays",
-            marks=pytest.mark.xfail(strict=True, reason="only the hard limit is looked at, the soft one is raised"),
         ),
     ],
 )

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from support import aged, make_photos, settle
 
-from indexer import Index, decode, scan
+from indexer import Index, batches, decode, scan
 from indexer import index as story
 from indexer.drawing import drawn, encoded
 from indexer.errors import SafetyError, UsageError
@@ -564,7 +564,7 @@ def test_update_does_not_decode_copies_when_very_many_contents_have_their_size(
     """Bitmaps of one size: known digests are then asked for by digest instead of by size."""
     index.update(photos, jobs=0)
     shutil.copytree(photos / "a", photos / "c")
-    monkeypatch.setattr(story.store, "KNOWN_LIMIT", 1)
+    monkeypatch.setattr(batches, "KNOWN_LIMIT", 1)
 
     report = index.update(photos, jobs=0)
 
