@@ -3,7 +3,8 @@
     python benchmarks/rerun.py [--files 200000] [--rows 1000000] [--rounds 5] [--folder /tmp/imgindex-rerun]
 
 The files are small and their rows are written straight into the index with the stamps the disk has, since only walking,
-comparing and grouping are measured; each round runs `find` and `imgindex index` one after the other.
+comparing and grouping are measured; each round runs `find` and `imgindex index` one after the other. For the largest
+number there are rows only, and `dups` alone is measured.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from indexer.database import open_for_writing
+from indexer.filesystem import stamp_from
+from indexer.recipe import RECIPE
 
 FIND = ("find", "{}", "-type", "f", "-printf", "%p %s %T@ %C@ %i\\n")
 PER_FOLDER = 1_000
@@ -34,20 +40,36 @@ def make_files(folder: Path, count: int) -> None:
             (place / f"picture-{index:07}.jpg").write_bytes(b"%d" % index)
 
 
-def mark_as_read(database: Path) -> None:
-    """Gives every file of the index a content of its own, one in a hundred that of its predecessor."""
+def make_index(folder: Path, database: Path, count: int) -> None:
+    """An index that knows `count` files as pictures, one in a hundred with the content of its predecessor."""
+    with open_for_writing(str(database)):
+        pass
     db = sqlite3.connect(database)
     with db:
-        ids = [row[0] for row in db.execute("SELECT id FROM file ORDER BY id")]
-        contents = [(i, hashlib.sha256(b"%d" % i).digest(), i, hash((i, 1)) % (1 << 62), 100 + i % 900) for i in ids]
+        db.execute("INSERT INTO root VALUES (1, ?)", (str(folder),))
+        db.execute("INSERT INTO recipe VALUES (1, ?)", (RECIPE.key,))
+        places = range(0, count, PER_FOLDER)
+        db.executemany("INSERT INTO folder VALUES (?, 1, ?, NULL)", ((n + 1, f"{n // PER_FOLDER:05}") for n in places))
         db.executemany(
-            "INSERT OR REPLACE INTO content (id, digest, size, recipe_id, dhash, phash, width, height, format, mode,"
-            " detail) VALUES (?, ?, ?, 1, ?, zeroblob(32), ?, 300, 'JPEG', 'RGB', 9)",
-            contents,
+            "INSERT INTO content VALUES (?, ?, ?, 1, NULL, ?, zeroblob(32), ?, 300, 'JPEG', 'RGB', 9)",
+            (
+                (i + 1, hashlib.sha256(b"%d" % i).digest(), i, hash((i, 1)) % (1 << 62), 100 + i % 900)
+                for i in range(count)
+            ),
         )
-        db.execute("UPDATE file SET state = 1, reason = NULL, unsettled = 0, content_id = id")
-        db.execute("UPDATE file SET content_id = id - 1 WHERE id % 100 = 0")
+        db.executemany("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, 1, ?, NULL)", _rows(folder, count))
     db.close()
+
+
+def _rows(folder: Path, count: int) -> Iterator[tuple[object, ...]]:
+    """The files' rows, with the stamps on disk where they are there."""
+    for index in range(count):
+        place = index // PER_FOLDER
+        name = f"picture-{index:07}.jpg"
+        path = folder / f"{place:05}" / name
+        stamp = stamp_from(path.stat()) if folder.exists() else (index, index, index, index)
+        content = index if index % 100 == 99 else index + 1
+        yield (index + 1, place * PER_FOLDER + 1, name, *stamp, content)
 
 
 def timed(command: list[str]) -> tuple[float, float]:
@@ -98,18 +120,6 @@ def measure_start(rounds: int) -> None:
     print(f"start: python -c pass {statistics.median(python):.3f} s, imgindex --version {difference:+.3f} s")
 
 
-def prepare(folder: Path, database: Path, count: int) -> None:
-    """Files on disk, and an index that knows them."""
-    make_files(folder, count)
-    if not database.exists():
-        subprocess.run(
-            imgindex("index", str(folder), "--db", str(database), "-q"), stderr=subprocess.DEVNULL, check=False
-        )
-        time.sleep(3.5)
-        mark_as_read(database)
-        subprocess.run(imgindex("index", str(folder), "--db", str(database), "-q"), check=True)
-
-
 def main() -> None:
     """Runs all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -120,11 +130,16 @@ def main() -> None:
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     measure_start(options.rounds)
-    for count in sorted({10_000, options.files, options.rows}):
+    for count in (10_000, options.files, options.rows):
         folder, database = options.folder / str(count), options.folder / f"{count}.db"
-        prepare(folder, database, count)
-        print(f"\n{count:,} files")
-        measure_rerun(folder, database, options.rounds)
+        on_disk = count < options.rows
+        if on_disk:
+            make_files(folder, count)
+        if not database.exists():
+            make_index(folder, database, count)
+        print(f"\n{count:,} files" if on_disk else f"\n{count:,} rows")
+        if on_disk:
+            measure_rerun(folder, database, options.rounds)
         measure_dups(database, options.rounds)
 
 
