@@ -82,7 +82,7 @@ def _difference_hash(across: Floats) -> int:
 
     The picture is rounded to whole grey levels after each pass, as Pillow does; without it flat areas would hash noise.
 
-    Source: Krawetz, "Kind of Like That", 2013; bit for bit what `imagehash.dhash` gives for the same grey picture.
+    Source: Krawetz, "Kind of Like That", 2013; the definition of `imagehash.dhash`, horizontal pass first.
     """
     small = _whole_levels(lanczos(across.shape[0], 8) @ _whole_levels(across))
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")
