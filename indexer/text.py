@@ -39,12 +39,11 @@ def bytes_text(size: int) -> str:
     >>> bytes_text(999), bytes_text(1_234_567)
     ('999 B', '1.2 MB')
     """
-    value = float(size)
-    for unit in _UNITS:
-        if value < 999.5 or unit == _UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError  # pragma: no cover - the last unit always returns
+    value, unit = float(size), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    digits = 0 if unit == 0 or value >= 99.95 else 1
+    return f"{value:.{digits}f} {_UNITS[unit]}"
 
 
 def count_text(number: int, noun: str) -> str:

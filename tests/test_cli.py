@@ -280,11 +280,14 @@ def test_purge_deletes_only_with_yes(here: Path, capsys: pytest.CaptureFixture[s
 
     told = run(["purge", "--older-than", "0s"])
     wording = capsys.readouterr().out
+    run(["purge", "--older-than", "0s", "--json"])
+    preview = json.loads(capsys.readouterr().out)
     done = run(["purge", "--older-than", "0s", "--yes"])
     again = run(["undo"])
 
     assert (told, done, again) == (0, 0, 2)
     assert "would be deleted for good" in wording
+    assert (preview["run"], preview["moved"]) == (None, 0)
     assert "deleted for good" in capsys.readouterr().out
     assert run(["purge", "--older-than", "soon"]) == 2
 

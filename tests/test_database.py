@@ -199,6 +199,17 @@ def test_open_refuses_what_is_not_ours(tmp_path: Path, content: bytes | None) ->
     assert digest(path) == before
 
 
+def test_open_refuses_a_fifo_without_waiting(tmp_path: Path) -> None:
+    """Something that is no regular file is an error, not a hang."""
+    os.mkfifo(tmp_path / "imgindex.db")
+
+    with (
+        pytest.raises(DatabaseError, match="not a regular file"),
+        database.open_for_reading(str(tmp_path / "imgindex.db")),
+    ):
+        pass
+
+
 def test_open_takes_an_empty_file_for_a_new_database(tmp_path: Path) -> None:
     """Hazard 79: as `mktemp` leaves it."""
     (tmp_path / "imgindex.db").touch()
