@@ -11,7 +11,7 @@ from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import Group, MatchRule, MoveReport, Plan, Recovered
+from indexer.moves import PRUNED, Group, Kind, MatchRule, MoveReport, Plan, Recovered, Wanted
 from indexer.places import relative_to
 from indexer.records import IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import printable
@@ -73,20 +73,34 @@ class Index:
         with self._writing() as database, local_pool(jobs) as executor:
             return index.update(database, request, executor, tick)
 
-    def groups(self, *paths: Path, match: MatchRule | str = MatchRule.BYTES) -> tuple[Group, ...]:
+    def groups(
+        self,
+        *paths: Path,
+        match: MatchRule | str = MatchRule.VERIFIED,
+        kinds: Iterable[Kind | str] = PRUNED,
+        unconfirmed: bool = False,
+    ) -> tuple[Group, ...]:
         """The groups of files that show the same picture, by the keeper's path.
 
         Args:
             *paths: Only look at files at or below these.
-            match: `bytes` (equal digest) or `hash` (equal dHash: unverified, finds look-alikes too).
+            match: `verified`, `bytes` (equal digest) or `hash` (equal dHash: unverified, finds look-alikes too).
+            kinds: Which verified matches to take: bytes, same, recoloured, flipped, rotated, edited.
+            unconfirmed: Take matches that rest on thumbnails alone, as a file could not be read.
         """
-        with self._reading() as database:
-            return find.groups(database, MatchRule(match), map(canonical, paths))
+        return self.plan(*paths, match=match, kinds=kinds, unconfirmed=unconfirmed).groups
 
-    def plan(self, *paths: Path, match: MatchRule | str = MatchRule.BYTES) -> Plan:
-        """What a prune would move, and what it would keep; nothing is changed."""
+    def plan(
+        self,
+        *paths: Path,
+        match: MatchRule | str = MatchRule.VERIFIED,
+        kinds: Iterable[Kind | str] = PRUNED,
+        unconfirmed: bool = False,
+    ) -> Plan:
+        """What a prune would move, and what it would keep; nothing is changed. Arguments as for `groups`."""
+        wanted = Wanted(MatchRule(match), tuple(Kind(kind) for kind in kinds), unconfirmed)
         with self._reading() as database:
-            return find.plan(database, MatchRule(match), map(canonical, paths))
+            return find.plan(database, wanted, map(canonical, paths))
 
     def carry_out(self, plan: Plan, *, quarantine: Path | None = None, tick: Tick = no_progress) -> MoveReport:
         """Moves the surplus of a plan into the quarantine, each file after it and its keeper were read and compared.

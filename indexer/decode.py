@@ -23,7 +23,7 @@ from simplejpeg import decode_jpeg, decode_jpeg_header
 from indexer.diff import is_unsettled
 from indexer.filesystem import born_ns, chunks, open_regular, stamp_from
 from indexer.fingerprint import fingerprint, reduction
-from indexer.recipe import GROUND, HASH_SIDE
+from indexer.recipe import GROUND, HASH_SIDE, LOW_DETAIL
 from indexer.records import Fingerprint, Fingerprinted, NotPicture, Outcome, Reading, Recognised, Task, Unreadable
 
 MAX_FILE_BYTES = 512 << 20
@@ -37,6 +37,8 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF")
 _PILLOW_MODULES = {"WEBP": "WebP", "DIB": "Bmp"}
 PLUGINS = {"HEIF": ("pillow_heif", "heif"), "JXL": ("pillow_jxl", "jxl")}
 """Format → module that adds it, and the extra of imgindex that installs it."""
+TRANSPARENT = frozenset(("LA", "La", "RGBA", "RGBa", "PA"))
+"""Modes with a layer of opacity."""
 ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -163,7 +165,8 @@ def _decode_plain_jpeg(data: bytes) -> Fingerprint | None:
     picture = pixels[:, :, 0] if mode == "L" else pixels
     if reduction(picture.shape[1], picture.shape[0]) != (1, 1):
         picture = np.asarray(reduced(Image.fromarray(picture)))
-    return fingerprint(picture, width=width, height=height, format="JPEG", mode=mode)
+    found = fingerprint(picture, width=width, height=height, format="JPEG", mode=mode)
+    return None if found.detail < LOW_DETAIL else found
 
 
 def _jpeg_scale(width: int, height: int) -> int:
@@ -201,11 +204,38 @@ def _decode_any(data: bytes) -> Fingerprint:
         if is_jpeg:
             picture.draft("RGB" if mode == "RGB" else "L", (HASH_SIDE, HASH_SIDE))
         picture.load()
-        orientation = _orientation(picture)
-        small = upright(flattened(reduced(picture)), orientation)
-    if orientation in _TURNED:
-        width, height = height, width
-    return fingerprint(np.asarray(small), width=width, height=height, format=name, mode=mode)
+        orientation = orientation_of(picture)
+        layers = reduced(picture)
+        small = upright(flattened(layers), orientation)
+        unseen = b"" if is_jpeg else _unseen(picture, layers, data)
+        if orientation in _TURNED:
+            width, height = height, width
+        found = fingerprint(np.asarray(small), width=width, height=height, format=name, mode=mode, unseen=unseen)
+        return found if found.detail >= LOW_DETAIL else found._replace(look=_look_of_all(data, found.look))
+
+
+def _unseen(picture: Image.Image, layers: Image.Image, data: bytes) -> bytes:
+    """What the pixels on white of a picture's first frame do not show: where it is transparent, and that it has more frames.
+
+    A picture of more than one frame has the digest of its file here, so that it looks like its byte copies alone.
+    """
+    if getattr(picture, "is_animated", False):
+        return hashlib.sha256(data).digest()
+    if layers.mode not in TRANSPARENT:
+        return b""
+    opacity = layers.convert("RGBA").getchannel("A")
+    return b"" if opacity.getextrema() == (255, 255) else hashlib.sha256(opacity.tobytes()).digest()
+
+
+def _look_of_all(data: bytes, look: bytes) -> bytes:
+    """The look of a picture with hardly anything on it: of every pixel, as a speck would vanish at any smaller scale."""
+    with Image.open(BytesIO(data), formats=formats()) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            return hashlib.sha256(data).digest()[:16]
+        orientation = orientation_of(picture)
+        whole = picture if picture.mode.startswith(("I", "F")) else picture.convert("RGBA")
+        pixels = upright(whole, orientation)
+        return hashlib.sha256(f"{pixels.mode} {pixels.size} ".encode() + look + pixels.tobytes()).digest()[:16]
 
 
 @cache
@@ -226,20 +256,26 @@ def formats() -> tuple[str, ...]:
 
 
 def reduced(picture: Image.Image) -> Image.Image:
-    """The picture shrunk to thumbnail size by whole numbers, averaging; modes that cannot be averaged are converted."""
-    if picture.mode in {"P", "PA", "1"} or (picture.mode in {"L", "RGB"} and "transparency" in picture.info):
-        picture = picture.convert("RGBA" if _has_alpha(picture) else "L" if picture.mode == "1" else "RGB")
-    elif picture.mode == "I" or picture.mode.startswith(("I;", "F")):
-        picture = _as_grey(picture)
+    """The picture shrunk to thumbnail size by whole numbers, averaging."""
+    picture = levelled(picture)
     factors = reduction(*picture.size)
     return picture if factors == (1, 1) else picture.reduce(factors)
+
+
+def levelled(picture: Image.Image) -> Image.Image:
+    """The picture in a mode whose samples can be averaged, at most 8 bits each."""
+    if picture.mode in {"P", "PA", "1"} or (picture.mode in {"L", "RGB"} and "transparency" in picture.info):
+        return picture.convert("RGBA" if _has_alpha(picture) else "L" if picture.mode == "1" else "RGB")
+    if picture.mode == "I" or picture.mode.startswith(("I;", "F")):
+        return _as_grey(picture)
+    return picture
 
 
 def flattened(picture: Image.Image) -> Image.Image:
     """The picture in mode L or RGB, transparent parts on `GROUND`."""
     if picture.mode in {"L", "RGB"}:
         return picture
-    if picture.mode in {"LA", "La", "RGBA", "RGBa", "PA"}:
+    if picture.mode in TRANSPARENT:
         layer = picture.convert("RGBA")
         ground = Image.new("RGBA", layer.size, (*GROUND, 255))
         return Image.alpha_composite(ground, layer).convert("RGB")
@@ -281,7 +317,7 @@ def _plugin_reason(name: str) -> str:
     return f"{name} needs a plugin: pip install 'imgindex[{PLUGINS[name][1]}]', then imgindex index --retry"
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation_of(picture: Image.Image) -> int:
     """The EXIF orientation, 1 where there is none or it cannot be parsed: broken metadata is no broken picture."""
     if picture.info.keys().isdisjoint(_METADATA):
         return 1

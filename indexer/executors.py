@@ -23,6 +23,8 @@ from indexer.records import Outcome, Task, Unreadable
 if TYPE_CHECKING:
     from pebble import ProcessPool
 
+Item = TypeVar("Item")
+Extra = TypeVar("Extra")
 Result = TypeVar("Result")
 Batch = tuple[tuple[Task, ...], frozenset[bytes]]
 """Files to be read, and the digests of contents that need no decoding."""
@@ -166,47 +168,56 @@ def local_pool(jobs: int | None = None, timeout_s: float = TASK_TIMEOUT_S) -> It
 
 
 def outcomes(executor: Executor, batches: Iterable[Batch]) -> Iterator[Sequence[Outcome]]:
-    """The outcomes of each batch, as they come, never raising for the sake of a file.
-
-    The files of a batch whose worker was lost are run again, each while nothing else runs, to find the one to blame.
+    """The outcomes of decoding each batch of files, as they come, never raising for the sake of a file.
 
     Args:
         executor: Where to run them.
         batches: Taken one by one, only a few ahead of the results.
     """
+    return results(executor, _decode, batches, lambda task, reason: Unreadable(task.file_id, reason))
+
+
+def results(
+    executor: Executor,
+    work: Callable[[Sequence[Item], Extra], Sequence[Result]],
+    batches: Iterable[tuple[tuple[Item, ...], Extra]],
+    lost: Callable[[Item, str], Result],
+) -> Iterator[Sequence[Result]]:
+    """The results of each batch, as they come.
+
+    The items of a batch whose worker was lost are run again, each while nothing else runs, to find the one to blame.
+
+    Args:
+        executor: Where to run them.
+        work: Gives a result for each item of a batch.
+        batches: Taken one by one, only a few ahead of the results; items with what they share.
+        lost: The result for an item that cost its worker, with the reason.
+    """
     waiting = iter(batches)
-    suspects: deque[Batch] = deque()
-    running: dict[Future[list[Outcome]], Batch] = {}
+    suspects: deque[tuple[tuple[Item, ...], Extra]] = deque()
+    running: dict[Future[Sequence[Result]], tuple[tuple[Item, ...], Extra]] = {}
     while True:
         alone = bool(suspects) and not running
         if alone:
             batch = suspects.popleft()
-            running[executor.submit(_decode, *batch)] = batch
+            running[executor.submit(work, *batch)] = batch
         elif not suspects:
-            _fill(running, executor, waiting)
+            while len(running) < AHEAD * executor.jobs and (batch := next(waiting, None)) is not None:
+                running[executor.submit(work, *batch)] = batch
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
-            tasks, known = running.pop(future)
+            items, extra = running.pop(future)
             result = _result(future)
             if not isinstance(result, str):
                 yield result
             elif alone:
-                yield (Unreadable(tasks[0].file_id, result),)
+                yield (lost(items[0], result),)
             else:
-                suspects.extend(((task,), known) for task in tasks)
+                suspects.extend(((item,), extra) for item in items)
 
 
-def _fill(running: dict[Future[list[Outcome]], Batch], executor: Executor, waiting: Iterator[Batch]) -> None:
-    """Submits batches until there are enough in flight."""
-    while len(running) < AHEAD * executor.jobs:
-        batch = next(waiting, None)
-        if batch is None:
-            return
-        running[executor.submit(_decode, *batch)] = batch
-
-
-def _result(future: Future[list[Outcome]]) -> list[Outcome] | str:
+def _result(future: Future[Sequence[Result]]) -> Sequence[Result] | str:
     """What a future gives, or why its worker was lost."""
     try:
         return future.result()

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from indexer import queries, store
-from indexer.choose import group_of
+from sqlalchemy import Connection
+
+from indexer import matches, queries, store
+from indexer.choose import group_of, stars
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.moves import Group, MatchRule, Plan
-from indexer.places import outermost, places_of
+from indexer.moves import Group, MatchRule, Plan, Wanted
+from indexer.places import Place, outermost, places_of
 from indexer.records import UnreadableFile
+from indexer.relate import relations
 
 MOST_PLACES = 200
 """Paths in one question: more make a statement that SQLite does not take."""
 
 
-def groups(database: Database, match: MatchRule, paths: Iterable[str] = ()) -> tuple[Group, ...]:
+def groups(database: Database, wanted: Wanted, paths: Iterable[str] = ()) -> tuple[Group, ...]:
     """The groups among the indexed files, by the keeper's path.
 
     Args:
         database: The index.
-        match: What the files of a group share.
+        wanted: Which groups.
         paths: Absolute paths; only files at or below them are looked at. Without any, all files.
 
     Raises:
@@ -32,13 +35,24 @@ def groups(database: Database, match: MatchRule, paths: Iterable[str] = ()) -> t
         places = outermost(places_of(bases, paths))
         if len(places) > MOST_PLACES:
             raise UsageError(f"{len(places):,} paths are too many at once", "name a folder that holds them")
-        found = map(group_of, queries.groups(tx, match, bases, places))
+        if wanted.match is not MatchRule.VERIFIED:
+            found: Iterable[Group | None] = map(group_of, queries.groups(tx, wanted.match, bases, places))
+        else:
+            found = _stars(tx, wanted, bases, places)
         return tuple(sorted((group for group in found if group), key=lambda group: group.keeper.full_path))
 
 
-def plan(database: Database, match: MatchRule, paths: Iterable[str] = ()) -> Plan:
+def _stars(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place]) -> Iterator[Group]:
+    """The groups by verified matches and people's judgements."""
+    members = queries.related(tx, wanted.kinds, bases, places)
+    links, judged = matches.links(tx), matches.judgements(tx)
+    related = relations(members, links, judged, unconfirmed=wanted.unconfirmed)
+    return stars(members, related, wanted.kinds)
+
+
+def plan(database: Database, wanted: Wanted, paths: Iterable[str] = ()) -> Plan:
     """What `prune` shows, and carries out when it is told to."""
-    return Plan(match, groups(database, match, paths))
+    return Plan(wanted, groups(database, wanted, paths))
 
 
 def unreadable(database: Database, paths: Iterable[str] = ()) -> list[UnreadableFile]:

@@ -1,20 +1,23 @@
 """Pixels → hashes and thumbnail: what imgindex remembers of a picture.
 
-Both hashes are linear maps of the grey picture followed by a comparison, so each is two small matrix products: resampling
+All hashes are linear maps of the grey picture followed by a comparison, so each is two small matrix products: resampling
 and cosine transform are multiplied together once for every length and kept.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
+import zlib
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from simplejpeg import encode_jpeg
 
-from indexer.recipe import FREQUENCIES, HASH_SIDE, THIN_SIDE, THUMBNAIL_QUALITY, THUMBNAIL_SIDE
+from indexer.recipe import FREQUENCIES, HASH_SIDE, SPECTRUM, THIN_SIDE, THUMBNAIL_QUALITY, THUMBNAIL_SIDE
 from indexer.records import Fingerprint
+from indexer.views import heard, inner_box, views_of
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -37,7 +40,7 @@ def reduction(width: int, height: int) -> tuple[int, int]:
     return min(factor, max(1, width // THIN_SIDE)), min(factor, max(1, height // THIN_SIDE))
 
 
-def fingerprint(picture: Pixels, *, width: int, height: int, format: str, mode: str) -> Fingerprint:  # noqa: A002
+def fingerprint(picture: Pixels, *, width: int, height: int, format: str, mode: str, unseen: bytes = b"") -> Fingerprint:  # noqa: A002, PLR0913
     """The fingerprint of a picture that was already shrunk to thumbnail size.
 
     Args:
@@ -47,11 +50,35 @@ def fingerprint(picture: Pixels, *, width: int, height: int, format: str, mode: 
         height: Likewise.
         format: As Pillow names it.
         mode: As Pillow names it.
+        unseen: What tells pictures of equal pixels apart all the same: their transparency, their further frames.
     """
-    across = grey_levels(picture) @ _horizontal(picture.shape[1])
-    dhash = _difference_hash(across[:, :9])
-    phash, detail = _cosine_hash(across[:, 9:])
-    return Fingerprint(dhash, phash, width, height, format, mode, detail, thumbnail_jpeg(picture))
+    levels = grey_levels(picture)
+    across = levels @ _horizontal(picture.shape[1])
+    spectrum = _spectrum(across[:, 9:])
+    low = spectrum[:FREQUENCIES, :FREQUENCIES].ravel()[1:]
+    inner = inner_box(levels)
+    thumbnail = thumbnail_jpeg(picture)
+    return Fingerprint(
+        _difference_hash(across[:, :9]),
+        _cosine_hash(low),
+        views_of(spectrum, None if inner is None else _spectrum_of(levels, inner)),
+        _look(picture, thumbnail, (width, height), unseen),
+        width,
+        height,
+        format,
+        mode,
+        math.sqrt(low.dot(low)),
+        thumbnail,
+    )
+
+
+def _look(picture: Pixels, thumbnail: bytes, size: tuple[int, int], unseen: bytes) -> bytes:
+    """16 bytes that are equal for pictures of equal pixels and size, and for no others that one meets.
+
+    The checksum of the pixels does not withstand forgery, but a forged pair would have to have equal thumbnails as well.
+    """
+    checksum = zlib.crc32(np.ascontiguousarray(picture))
+    return hashlib.sha256(b"%d %d %d " % (*size, checksum) + unseen + thumbnail).digest()[:16]
 
 
 def grey_levels(picture: Pixels) -> Floats:
@@ -96,21 +123,35 @@ def _whole_levels(samples: Floats) -> Floats:
     return rounded
 
 
-def _cosine_hash(across: Floats) -> tuple[bytes, float]:
-    """256 bits, each 1 where a low frequency is above the median of all, and the contrast in those frequencies.
+def _cosine_hash(low: Floats) -> bytes:
+    """256 bits, each 1 where a low frequency is positive and loud enough to be more than rounding; that of the mean is 0.
 
     Args:
-        across: Shape (height, 16), the grey picture's lowest horizontal frequencies, row by row.
+        low: Shape (255,), the frequencies without the mean, row by row.
 
-    Source: Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010; the definition of
-    `imagehash.phash(hash_size=16)`, computed without rounding between the steps.
+    Source: Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, with a dead zone about 0
+    in the place of the median, so that what is symmetric has bits that do not depend on rounding.
     """
-    low = _low_frequencies(across.shape[0]) @ across
-    low *= np.abs(low) >= NOISE
-    ordered = np.sort(low, axis=None)
-    median = (ordered[ordered.size // 2 - 1] + ordered[ordered.size // 2]) / 2
-    coefficients = (low * _orthonormal()).ravel()[1:]
-    return np.packbits(low > median).tobytes(), math.sqrt(coefficients.dot(coefficients)) / HASH_SIDE
+    return np.packbits(np.concatenate((_MEAN_BIT, heard(low)))).tobytes()
+
+
+def _spectrum(across: Floats) -> Floats:
+    """Shape (24, 24): the lowest frequencies in grey levels, that is, orthonormal and divided by the length of 64.
+
+    Args:
+        across: Shape (height, 24), the grey picture's lowest horizontal frequencies, row by row.
+    """
+    sums = _low_frequencies(across.shape[0]) @ across
+    sums *= np.abs(sums) >= NOISE
+    sums *= _in_grey_levels()
+    return sums
+
+
+def _spectrum_of(levels: Floats, box: tuple[int, int, int, int]) -> Floats:
+    """The spectrum of a part of a grey picture."""
+    left, top, right, bottom = box
+    part = levels[top:bottom, left:right]
+    return _spectrum(part @ _low_frequencies(part.shape[1]).T)
 
 
 @cache
@@ -133,21 +174,26 @@ def lanczos(length: int, samples: int) -> Floats:
 
 @cache
 def _low_frequencies(length: int) -> Floats:
-    """Shape (16, length): resampling to 64 pixels, then the 16 lowest terms of their DCT-II, not normalised."""
-    frequencies = np.arange(FREQUENCIES)[:, None]
+    """Shape (24, length): resampling to 64 pixels, then the 24 lowest terms of their DCT-II, not normalised."""
+    frequencies = np.arange(SPECTRUM)[:, None]
     cosines = np.cos(np.pi * frequencies * (2 * np.arange(HASH_SIDE)[None, :] + 1) / (2 * HASH_SIDE))
     return np.asarray(cosines @ lanczos(length, HASH_SIDE), dtype=np.float32)
 
 
 @cache
 def _horizontal(length: int) -> Floats:
-    """Shape (length, 25): what both hashes need of a row of pixels, in one product."""
+    """Shape (length, 33): what all hashes need of a row of pixels, in one product."""
     return np.ascontiguousarray(np.vstack((lanczos(length, 9), _low_frequencies(length))).T)
 
 
 @cache
-def _orthonormal() -> Floats:
-    """Shape (16, 16): the factors that turn the sums of the DCT into coefficients that keep energy."""
-    factors = np.full(FREQUENCIES, np.sqrt(2 / HASH_SIDE), dtype=np.float32)
-    factors[0] = np.sqrt(1 / HASH_SIDE)
-    return np.outer(factors, factors)
+def _in_grey_levels() -> Floats:
+    """Shape (24, 24): the factors that turn the sums of the DCT into shares of the picture's contrast; 0 for the mean."""
+    factors = np.full(SPECTRUM, np.sqrt(2) / HASH_SIDE, dtype=np.float32)
+    factors[0] = 1 / HASH_SIDE
+    table = np.outer(factors, factors)
+    table[0, 0] = 0
+    return table
+
+
+_MEAN_BIT = np.zeros(1, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The story from folders to index: scan → diff → fingerprint → store.
+"""The story from folders to index: scan → diff → fingerprint → store → match.
 
 The database is the work list: scanning marks the files that have to be read, reading takes them from there. A run that is
 stopped at any moment leaves an index from which the next one goes on.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from indexer.diff import folder_changes, is_unsettled, listing_digest
 from indexer.errors import SafetyError, UsageError
 from indexer.executors import Executor, outcomes
 from indexer.filesystem import born_ns, folder_exists
+from indexer.match import match_due
 from indexer.places import Place, joined, outermost, places_of, relative_to
 from indexer.quarantine import is_quarantined
 from indexer.recipe import RECIPE
@@ -128,8 +129,10 @@ def update(
         _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
     reading = _Reading(first_new, recipe_id, whole=request.files is None)
     _read_due(database, reach, reading, executor, retry=request.retry, tick=tick)
+    matched = match_due(database, recipe_id, executor, tick)
     with database.writing() as tx:
         report = _report(tx, scans, reading, bases, reach, time.monotonic() - started)
+        report = replace(report, matches=matched)
         ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
 

@@ -21,18 +21,31 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    union,
     update,
 )
 
 from indexer.conditions import execute_many, files_with_folders, in_places, in_tree, new_id
-from indexer.moves import MatchRule, Member
+from indexer.moves import Kind, MatchRule, Member
 from indexer.places import Place, joined
 from indexer.records import Added, Altered, FileState, FolderChanges, KnownFile, RootSummary, Stamp
-from indexer.schema import content, file, folder, journal, path_value, root
+from indexer.schema import content, decision, file, folder, journal, path_value, root
+from indexer.schema import match as match_table
 
 PAGE = 10_000
 """Rows read at a time where a table is read from end to end."""
 _STAMP = (file.c.size, file.c.mtime_ns, file.c.ctime_ns, file.c.inode)
+
+_GROUPABLE_FILE = file.c.state == FileState.PICTURE
+_KEEP_ORDER = (
+    (content.c.width * content.c.height).desc(),
+    file.c.size.desc(),
+    file.c.mtime_ns,
+    root.c.path,
+    folder.c.path,
+    file.c.name,
+)
+"""The keep rule; `choose.KEEP_RULE` says it in words."""
 
 gone = Table("gone", MetaData(), Column("id", Integer, primary_key=True), prefixes=["TEMPORARY"])
 """Files that a scan did not find, for the length of the transaction that deals with them."""
@@ -223,50 +236,67 @@ def drop_gone(tx: Connection) -> None:
 def groups(
     tx: Connection, match: MatchRule, bases: Mapping[int, str], places: Sequence[Place] = ()
 ) -> Iterator[list[Member]]:
-    """The members of each group of two files or more, keeper first.
+    """The members of each group of two files or more that share their bytes or a hash, keeper first.
 
     The keeper has the most pixels, then the most bytes, then the oldest modification time, then the first path.
 
     Args:
         tx: A transaction.
-        match: What the members of a group share.
+        match: What the members of a group share: their bytes or their dHash.
         bases: The absolute path of each root.
         places: Root ids with paths relative to them that the members must lie at or below; none for everywhere.
     """
     key = file.c.content_id if match is MatchRule.BYTES else content.c.dhash
-    shared = _shared(match, places)
-    rank = func.row_number().over(
-        partition_by=key,
-        order_by=(
-            (content.c.width * content.c.height).desc(),
-            file.c.size.desc(),
-            file.c.mtime_ns,
-            root.c.path,
-            folder.c.path,
-            file.c.name,
-        ),
-    )
+    rank = func.row_number().over(partition_by=key, order_by=_KEEP_ORDER)
     query = (
-        select(
-            key.label("key"),
-            rank.label("rank"),
-            file.c.id,
-            file.c.content_id,
-            folder.c.root_id,
-            folder.c.path,
-            file.c.name,
-            *_STAMP,
-            content.c.digest,
-            content.c.width,
-            content.c.height,
-            content.c.format,
-        )
-        .select_from(files_with_folders().join(content).join(root, root.c.id == folder.c.root_id))
-        .where(key.in_(shared), _groupable(), in_places(places))
+        _members(key.label("key"), rank.label("rank"))
+        .where(key.in_(_shared(match, places)), _groupable(), in_places(places))
         .order_by("key", "rank")
     )
     for _key, rows in groupby(tx.execute(query), key=lambda row: row.key):
         yield [_member(row, bases) for row in rows]
+
+
+def related(tx: Connection, kinds: Sequence[Kind], bases: Mapping[int, str], places: Sequence[Place]) -> list[Member]:
+    """The files whose content has copies, looks like another or has a match of some kinds, in the order of the keep rule.
+
+    Args:
+        tx: A transaction.
+        kinds: Of the matches.
+        bases: The absolute path of each root.
+        places: Root ids with paths relative to them that the files must lie at or below; none for everywhere.
+    """
+    named = [str(kind) for kind in kinds]
+    copied = select(file.c.content_id).where(_GROUPABLE_FILE).group_by(file.c.content_id).having(func.count() > 1)
+    shared = select(content.c.look).where(content.c.look.is_not(None)).group_by(content.c.look)
+    matched = content.alias("matched")
+    ends = [select(column).where(match_table.c.kind.in_(named)) for column in (match_table.c.a_id, match_table.c.b_id)]
+    linked = select(matched.c.look).where(matched.c.id.in_(union(*ends)))
+    judged = select(matched.c.look).where(
+        matched.c.digest.in_(union(select(decision.c.a_digest), select(decision.c.b_digest)))
+    )
+    looks = union(shared.having(func.count() > 1), linked, judged)
+    wanted = union(copied, select(content.c.id).where(content.c.look.in_(looks)))
+    query = _members().where(content.c.id.in_(wanted), _groupable(), in_places(places)).order_by(*_KEEP_ORDER)
+    return [_member(row, bases) for row in tx.execute(query)]
+
+
+def _members(*columns: Any) -> Select[Any]:
+    """Files with all that a member says of them, behind further columns."""
+    return select(
+        *columns,
+        file.c.id,
+        file.c.content_id,
+        folder.c.root_id,
+        folder.c.path,
+        file.c.name,
+        *_STAMP,
+        content.c.digest,
+        content.c.width,
+        content.c.height,
+        content.c.format,
+        content.c.look,
+    ).select_from(files_with_folders().join(content).join(root, root.c.id == folder.c.root_id))
 
 
 def _shared(match: MatchRule, places: Sequence[Place]) -> Select[Any]:
@@ -288,7 +318,8 @@ def _member(row: Any, bases: Mapping[int, str]) -> Member:
     path = joined(row.path, row.name)
     stamp = Stamp(row.size, row.mtime_ns, row.ctime_ns, row.inode)
     base = bases[row.root_id]
-    return Member(row.id, row.content_id, row.root_id, base, path, stamp, row.digest, row.width, row.height, row.format)
+    picture = (row.digest, row.width, row.height, row.format, row.look)
+    return Member(row.id, row.content_id, row.root_id, base, path, stamp, *picture)
 
 
 # --- status

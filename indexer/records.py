@@ -133,6 +133,10 @@ class Fingerprint(NamedTuple):
     """Difference hash, 64 bits, unsigned, most significant bit first as imagehash orders it."""
     phash: bytes
     """DCT hash, 256 bits in 32 bytes, row by row of the 16×16 lowest frequencies."""
+    views: bytes
+    """Hashes of parts of the picture, as `views.py` lays them out."""
+    look: bytes
+    """16 bytes that are equal for pictures of equal pixels, whatever file they are in."""
     width: int
     """Pixels, upright, before any reduced-scale decode."""
     height: int
@@ -225,6 +229,8 @@ class IndexReport:
     gone: int = 0
     decoded: int = 0
     """Files decoded by this run."""
+    matches: int = 0
+    """Pairs of pictures that this run found to match, byte copies and equal pixels apart."""
     unreadable: int = 0
     """Files under the given folders that cannot be read, found now or earlier."""
     seconds: float = 0.0
@@ -238,7 +244,7 @@ class IndexReport:
     @property
     def counts(self) -> dict[str, int | float]:
         """The numbers, as `--json` prints them and `history` keeps them."""
-        names = ("files", "new", "changed", "moved", "unchanged", "gone", "decoded", "unreadable")
+        names = ("files", "new", "changed", "moved", "unchanged", "gone", "decoded", "matches", "unreadable")
         return {**{name: getattr(self, name) for name in names}, "seconds": round(self.seconds, 3)}
 
 

@@ -31,7 +31,7 @@ from indexer.records import signed64
 
 APPLICATION_ID = 0x696D6778
 """The letters `imgx`."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def path_value(path: str) -> str | bytes:
@@ -141,7 +141,12 @@ content = Table(
     Column("format", Text),
     Column("mode", Text),
     Column("detail", Float),
+    Column("views", LargeBinary, doc="hashes of parts of the picture, see views.py"),
+    Column("look", LargeBinary, doc="equal for equal pixels"),
+    Column("matched", ForeignKey("recipe.id"), doc="the recipe by which it was matched against all others, else NULL"),
 )
+Index("content_look", content.c.look)
+Index("content_unmatched", content.c.id, sqlite_where=content.c.matched.is_(None))
 Index("content_dhash", content.c.dhash)
 Index("content_known", content.c.recipe_id, content.c.size)
 
@@ -150,6 +155,30 @@ thumbnail = Table(
     metadata,
     Column("content_id", ForeignKey("content.id"), primary_key=True),
     Column("jpeg", LargeBinary, nullable=False),
+)
+
+match = Table(
+    "match",
+    metadata,
+    Column("a_id", ForeignKey("content.id"), primary_key=True, doc="the first content of its look; less than b_id"),
+    Column("b_id", ForeignKey("content.id"), primary_key=True, doc="likewise"),
+    Column("kind", Text, nullable=False, doc="moves.Kind"),
+    Column("bits", Integer, nullable=False, doc="Hamming distance of the whole pictures, one turned as said"),
+    Column("turn", Integer, nullable=False, doc="orientation of a that lies on b, see verify.oriented"),
+    Column("structure", Float, nullable=False, doc="largest difference of a patch in lightness, levels"),
+    Column("colour", Float, nullable=False, doc="largest difference of a patch in chroma, levels"),
+    Column("agreement", Float, nullable=False, doc="share of the detail whose shapes agree"),
+    Column("evidence", Text, nullable=False, doc="moves.Evidence"),
+)
+Index("match_b", match.c.b_id)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("a_digest", LargeBinary, primary_key=True, doc="less than b_digest"),
+    Column("b_digest", LargeBinary, primary_key=True),
+    Column("verdict", Text, nullable=False, doc="moves.Verdict"),
+    Column("decided_ns", BigInteger, nullable=False),
 )
 
 run = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, files_with_folders, in_places, in_tree
@@ -21,7 +21,7 @@ from indexer.records import (
     UnreadableFile,
     signed64,
 )
-from indexer.schema import content, file, folder, recipe
+from indexer.schema import content, file, folder, match, recipe
 
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
@@ -47,12 +47,19 @@ def recipe_id(tx: Connection, key: str) -> int:
 
 
 def refill(tx: Connection, recipe_id: int) -> int:
-    """Makes every file due whose content was fingerprinted by another recipe; gives their number."""
+    """Makes every file due whose content was fingerprinted by another recipe; gives their number.
+
+    Nothing is compared across recipes, so what was matched before is forgotten.
+    """
     other = or_(content.c.recipe_id < recipe_id, content.c.recipe_id > recipe_id)  # two ranges of an index; != scans it
     if tx.execute(select(content.c.id).where(other).limit(1)).first() is None:
         return 0
     stale = file.c.content_id.in_(select(content.c.id).where(other))
-    return tx.execute(update(file).where(stale, file.c.state != FileState.DUE).values(state=FileState.DUE)).rowcount
+    count = tx.execute(update(file).where(stale, file.c.state != FileState.DUE).values(state=FileState.DUE)).rowcount
+    if count:
+        tx.execute(delete(match))
+        tx.execute(update(content).values(matched=None))
+    return count
 
 
 def retry_unreadable(tx: Connection, root_id: int, below: str) -> int:
@@ -193,6 +200,8 @@ def _content_row(outcome: Fingerprinted, recipe_id: int) -> tuple[Any, ...]:
         found.format,
         found.mode,
         found.detail,
+        found.views,
+        found.look,
     )
 
 
@@ -208,11 +217,11 @@ def _file_row(outcome: Outcome, reading: Reading) -> tuple[Any, ...]:
 
 
 _STORE_CONTENT = """
-    INSERT INTO content (digest, size, recipe_id, dhash, phash, width, height, format, mode, detail)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO content (digest, size, recipe_id, dhash, phash, width, height, format, mode, detail, views, look)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = NULL, dhash = excluded.dhash,
         phash = excluded.phash, width = excluded.width, height = excluded.height, format = excluded.format,
-        mode = excluded.mode, detail = excluded.detail
+        mode = excluded.mode, detail = excluded.detail, views = excluded.views, look = excluded.look, matched = NULL
 """
 _STORE_THUMBNAIL = """
     INSERT OR REPLACE INTO thumbnail (content_id, jpeg) SELECT content.id, ?1 FROM content WHERE content.digest = ?2
@@ -220,7 +229,7 @@ _STORE_THUMBNAIL = """
 _STORE_BROKEN = """
     INSERT INTO content (digest, size, recipe_id, unreadable) VALUES (?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = excluded.unreadable, dhash = NULL,
-        phash = NULL, width = NULL, height = NULL, format = NULL, mode = NULL, detail = NULL
+        phash = NULL, width = NULL, height = NULL, format = NULL, mode = NULL, detail = NULL, views = NULL, look = NULL
 """
 _STORE_FILE = """
     UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, born_ns = ?, unsettled = ?, state = ?, reason = ?,

@@ -10,6 +10,7 @@ import signal
 import sys
 from multiprocessing import forkserver
 
+from indexer import closeup as closeup  # loaded once, in the server that workers are forked from
 from indexer.decode import formats
 
 MEMORY_BYTES = 2 << 30

@@ -1,0 +1,240 @@
+"""Two pictures on one grid → how they differ, patch by patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from indexer.views import Box
+
+Floats = NDArray[np.float32]
+Size = tuple[int, int]
+
+GRID_SIDE = 240
+"""Pixels of the grid's longer side, where the smaller picture has them; libjpeg's half of a 500-pixel picture is enough."""
+PATCHES = 24
+"""A patch is this part of the longer side."""
+LEAST_PATCH = 3
+"""Pixels."""
+SOFTENED_SIDE = 48
+"""From this many pixels on, grids are blurred by one pixel: what sharpening and resampling change most."""
+EDGE_SHIFT = 0.5
+"""Pixels by which an edge may be out of place without counting."""
+CLIPPED = (5, 250)
+"""Levels beyond which brightening or darkening has cut a pixel's value off."""
+CORRELATED = 0.7
+_LUMA: Floats = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A change of brightness and contrast: level ↦ gain × level + offset, cut off at black and white."""
+
+    gain: float
+    offset: float
+
+    @property
+    def shift(self) -> float:
+        """What it adds to a middle grey."""
+        return self.offset + (self.gain - 1) * 128
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two pictures on one grid, the darker or flatter one first, and the tone that makes it most like the other.
+
+    The rest is worked out when it is asked for, as most pairs need but part of it.
+    """
+
+    plain: Floats
+    """Shape (rows, columns, 3), sRGB levels."""
+    other: Floats
+    tone: Tone
+
+    @property
+    def side(self) -> int:
+        """The longer side of the grid, in pixels."""
+        return max(self.plain.shape[:2])
+
+    @cached_property
+    def luma(self) -> tuple[Floats, Floats]:
+        """Lightness of both, the first after the change of tone."""
+        return self.toned @ _LUMA, self.other @ _LUMA
+
+    @cached_property
+    def toned(self) -> Floats:
+        """The first picture after the change of tone."""
+        return np.clip(self.tone.gain * self.plain + self.tone.offset, 0, 255)
+
+    @cached_property
+    def differences(self) -> Floats:
+        """Of each patch: mean difference of lightness in levels, less what edges half a pixel out of place explain."""
+        first, second = self.luma
+        steep = np.maximum(_steepness(first), _steepness(second))
+        return patch_means(np.maximum(np.abs(second - first) - EDGE_SHIFT * steep, 0), self._patch)
+
+    @cached_property
+    def worst(self) -> float:
+        """The largest difference of a patch."""
+        return float(self.differences.max())
+
+    @cached_property
+    def common(self) -> float:
+        """What a tenth of the patches exceed: what this pair's encoding does."""
+        return _exceeded_by(self.differences, 0.1)
+
+    @cached_property
+    def typical(self) -> float:
+        """What half of the patches exceed."""
+        return _exceeded_by(self.differences, 0.5)
+
+    @cached_property
+    def colours(self) -> Floats:
+        """Of each patch: mean difference of chroma, in levels of YCbCr."""
+        change = self.other - self.toned
+        first, second = self.luma
+        lighter = second - first
+        blue = 0.564 * (change[:, :, 2] - lighter)
+        red = 0.713 * (change[:, :, 0] - lighter)
+        blue, red = (patch_means(plane, LEAST_PATCH) for plane in (blue, red))
+        return patch_means(np.hypot(blue, red), self._patch)
+
+    @cached_property
+    def colour(self) -> float:
+        """The largest difference of chroma."""
+        return float(self.colours.max())
+
+    @cached_property
+    def colour_common(self) -> float:
+        """What a tenth of the patches exceed."""
+        return _exceeded_by(self.colours, 0.1)
+
+    @cached_property
+    def agreement(self) -> float:
+        """Share of the detail, 0 to 1, where lightness correlates place by place, whatever its sign and strength.
+
+        Source: the structure term of SSIM (Wang et al., IEEE Trans. Image Processing 13(4), 2004), weighted by contrast.
+        """
+        first, second = self.luma
+        window = max(5, round(self.side / 14))
+        means = patch_means(first, window), patch_means(second, window)
+        spreads = [
+            np.maximum(patch_means(plane * plane, window) - mean * mean, 0)
+            for plane, mean in zip((first, second), means, strict=True)
+        ]
+        shared = patch_means(first * second, window) - means[0] * means[1]
+        correlation = shared / np.sqrt(spreads[0] * spreads[1] + 25)
+        weights = np.sqrt(np.maximum(spreads[0], spreads[1]))
+        return float((weights * (np.abs(correlation) > CORRELATED)).sum() / (weights.sum() + 1e-3))
+
+    @property
+    def _patch(self) -> int:
+        return max(LEAST_PATCH, round(self.side / PATCHES))
+
+
+def compared(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -> Comparison:
+    """What two parts of two pictures look like on one grid.
+
+    Args:
+        left: Mode RGB.
+        right: Mode RGB.
+        boxes: The part of each.
+    """
+    pixel_boxes = in_pixels(left, boxes[0]), in_pixels(right, boxes[1])
+    size = grid_size(*pixel_boxes)
+    first, second = (
+        _on_grid(picture, box, size) for picture, box in zip((left, right), pixel_boxes, strict=True)
+    )
+    tone = fitted_tone(first, second)
+    if abs(tone.gain) < 1:  # what was cut off at black and white cannot be brought back, so go the other way
+        first, second = second, first
+        tone = fitted_tone(first, second)
+    return Comparison(first, second, tone)
+
+
+def grid_size(*boxes: Box) -> Size:
+    """Columns and rows of the grid for parts of pictures: no more than each has, no more than `GRID_SIDE`."""
+    width = min(box[2] - box[0] for box in boxes)
+    height = min(box[3] - box[1] for box in boxes)
+    scale = min(1.0, GRID_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def in_pixels(picture: Image.Image, box: Box) -> Box:
+    """A box in pixels of a picture."""
+    left, top, right, bottom = box
+    return left * picture.width, top * picture.height, right * picture.width, bottom * picture.height
+
+
+def _on_grid(picture: Image.Image, box: Box, size: Size) -> Floats:
+    """A part of a picture at the grid's size, slightly blurred; shape (rows, columns, 3)."""
+    sampled = picture.resize(size, Image.Resampling.LANCZOS, box=box)
+    if min(size) >= SOFTENED_SIDE:
+        sampled = sampled.filter(ImageFilter.GaussianBlur(1))
+    return np.asarray(sampled, dtype=np.float32)
+
+
+def fitted_tone(first: Floats, second: Floats) -> Tone:
+    """The change of tone that makes most of one picture like the other, by least squares on what agrees best.
+
+    Args:
+        first: Shape (rows, columns, 3) or (rows, columns), levels.
+        second: Likewise.
+    """
+    step = max(1, min(first.shape[:2]) // 64)
+    before, after = (_flat(picture[::step, ::step]) for picture in (first, second))
+    inside = (np.minimum(before, after) > CLIPPED[0]) & (np.maximum(before, after) < CLIPPED[1])
+    if before.ndim == 2:
+        inside = inside.all(axis=1)
+        before, after = before @ _LUMA, after @ _LUMA
+    if np.count_nonzero(inside) >= 0.2 * inside.size:
+        before, after = before[inside], after[inside]
+    tone = _line(before, after)
+    for _round in range(2):
+        errors = np.abs(after - tone.gain * before - tone.offset)
+        close = errors <= np.partition(errors, int(0.8 * (errors.size - 1)))[int(0.8 * (errors.size - 1))] + 1
+        tone = _line(before[close], after[close])
+    return tone
+
+
+def _flat(picture: Floats) -> Floats:
+    return picture.reshape(-1, 3) if picture.ndim == 3 else picture.ravel()
+
+
+def _line(before: Floats, after: Floats) -> Tone:
+    """The regression line; one without slope where there is no contrast to go by."""
+    mean_before, mean_after = float(before.mean()), float(after.mean())
+    centred = before - mean_before
+    gain = float(centred @ (after - mean_after)) / (float(centred @ centred) + 1e-3 * before.size)
+    return Tone(gain, mean_after - gain * mean_before)
+
+
+def _steepness(plane: Floats) -> Floats:
+    """Levels that lightness changes by from pixel to pixel, at its steepest."""
+    padded = np.pad(plane, 1, mode="edge")
+    down = padded[2:, 1:-1] - padded[:-2, 1:-1]
+    across = padded[1:-1, 2:] - padded[1:-1, :-2]
+    return np.asarray(np.sqrt(down * down + across * across) / 2)
+
+
+def patch_means(plane: Floats, side: int) -> Floats:
+    """The mean of each square of a side, at every place that it fits.
+
+    Source: summed area tables (Crow, SIGGRAPH 1984).
+    """
+    rows, columns = (min(side, length) for length in plane.shape)
+    sums = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1))
+    np.cumsum(plane, axis=0, dtype=np.float64, out=sums[1:, 1:])
+    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+    found = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
+    return np.asarray(found / (rows * columns), dtype=np.float32)
+
+
+def _exceeded_by(values: Floats, share: float) -> float:
+    """The value that a share of the values exceed."""
+    place = int((1 - share) * (values.size - 1))
+    return float(np.partition(values, place, axis=None)[place])

@@ -1,0 +1,219 @@
+"""Every statement about matching: which contents are due, what is known of each, what was found, what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from indexer.conditions import execute_many, new_id
+from indexer.moves import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
+from indexer.places import joined
+from indexer.records import FileState
+from indexer.schema import content, decision, file, folder, match, recipe, thumbnail
+
+IN_ONE = 10_000
+"""Ids in one question."""
+ROWS = 50_000
+"""Rows fetched at a time."""
+
+
+class HashRows(NamedTuple):
+    """The hashes of contents, the ones with the most pixels first, each look once."""
+
+    ids: list[int]
+    due: list[bool]
+    """True for those not yet matched against the rest."""
+    phashes: bytes
+    """32 bytes each."""
+    views: bytes
+    """192 bytes each."""
+
+
+class Place(NamedTuple):
+    """Where a file with a content lies, and the digest that it must have."""
+
+    root_id: int
+    path: str
+    """Relative to the root."""
+    digest: bytes
+
+
+def matching_id(tx: Connection, key: str, name: str) -> int:
+    """The id of the recipe of matching in force; when it is another than before, what was found is forgotten.
+
+    Args:
+        tx: A writing transaction.
+        key: Of the recipe.
+        name: What the keys of all recipes of matching begin with.
+    """
+    found = tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar()
+    if found is None:
+        tx.execute(delete(match))
+        tx.execute(update(content).values(matched=None))
+        tx.execute(delete(recipe).where(recipe.c.key.startswith(f"{name}/", autoescape=True)))
+        found = new_id(tx.execute(insert(recipe).values(key=key)))
+    return int(found)
+
+
+def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail: float) -> int:
+    """Marks the contents as matched that need no search; gives the number of those that do.
+
+    Need none: contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those
+    of which an earlier one looks alike, pixel by pixel.
+    """
+    earlier = content.alias("earlier")
+    alike = select(earlier.c.id).where(earlier.c.look == content.c.look, earlier.c.id < content.c.id).exists()
+    plain = or_(content.c.phash.is_(None), content.c.detail < least_detail, content.c.recipe_id != recipe_id, alike)
+    tx.execute(update(content).where(_unmatched(), plain).values(matched=matching_id))
+    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched())).scalar_one())
+
+
+def hash_rows(tx: Connection, recipe_id: int, least_detail: float) -> HashRows:
+    """The hashes of all contents that matching is about."""
+    first = select(func.min(content.c.id)).where(content.c.look.is_not(None)).group_by(content.c.look)
+    query = (
+        select(content.c.id, content.c.matched.is_(None), content.c.phash, content.c.views)
+        .where(content.c.id.in_(first), content.c.recipe_id == recipe_id, content.c.detail >= least_detail)
+        .order_by((content.c.width * content.c.height).desc(), content.c.id)
+    )
+    ids: list[int] = []
+    due: list[bool] = []
+    phashes, views = bytearray(), bytearray()
+    for rows in tx.execute(query.execution_options(yield_per=ROWS)).partitions():
+        some_ids, some_due, some_phashes, some_views = zip(*rows, strict=True)
+        ids += some_ids
+        due += some_due
+        phashes += b"".join(some_phashes)
+        views += b"".join(some_views)
+    return HashRows(ids, due, bytes(phashes), bytes(views))
+
+
+def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
+    """The thumbnails of contents, as JPEG."""
+    columns = (thumbnail.c.content_id, thumbnail.c.jpeg)
+    return {row.content_id: row.jpeg for row in _in_parts(tx, select(*columns), thumbnail.c.content_id, content_ids)}
+
+
+def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
+    """For each content, a file that shows it pixel by pixel, where there is one: the first that was found."""
+    shown = content.alias("shown")
+    query = (
+        select(shown.c.id, folder.c.root_id, folder.c.path, file.c.name, content.c.digest)
+        .select_from(shown)
+        .join(content, content.c.look == shown.c.look)
+        .join(file, and_(file.c.content_id == content.c.id, file.c.state == FileState.PICTURE))
+        .join(folder, folder.c.id == file.c.folder_id)
+        .order_by(file.c.id.desc())
+    )
+    rows = _in_parts(tx, query, shown.c.id, content_ids)
+    return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}
+
+
+def keep_matches(tx: Connection, found: Sequence[Match]) -> None:
+    """Stores matches."""
+    rows = [
+        (
+            one.a_id,
+            one.b_id,
+            str(one.kind),
+            one.bits,
+            one.turn,
+            one.structure,
+            one.colour,
+            one.agreement,
+            str(one.evidence),
+        )
+        for one in found
+    ]
+    execute_many(tx, _KEEP, rows)
+
+
+def mark_matched(tx: Connection, content_ids: Sequence[int], matching_id: int) -> None:
+    """Notes that contents were matched against all others."""
+    execute_many(tx, "UPDATE content SET matched = ? WHERE id = ?", [(matching_id, one) for one in content_ids])
+
+
+def links(tx: Connection) -> list[Linked]:
+    """All matches, by the looks of their contents."""
+    first, second = content.alias("first"), content.alias("second")
+    query = (
+        select(match, first.c.look.label("a_look"), second.c.look.label("b_look"))
+        .join(first, first.c.id == match.c.a_id)
+        .join(second, second.c.id == match.c.b_id)
+    )
+    return [
+        Linked((row.a_look, row.b_look), Kind(row.kind), row.bits, row.structure, Evidence(row.evidence))
+        for row in tx.execute(query)
+    ]
+
+
+# --- decisions
+
+
+def keep_decisions(tx: Connection, decisions: Iterable[Decision]) -> None:
+    """Stores judgements; a later one on the same two contents takes the place of an earlier one."""
+    for one in decisions:
+        statement = upsert(decision).values(
+            a_digest=one.a_digest, b_digest=one.b_digest, verdict=str(one.verdict), decided_ns=one.decided_ns
+        )
+        taken = {"verdict": statement.excluded.verdict, "decided_ns": statement.excluded.decided_ns}
+        newer = statement.excluded.decided_ns >= decision.c.decided_ns
+        tx.execute(statement.on_conflict_do_update(index_elements=["a_digest", "b_digest"], set_=taken, where=newer))
+
+
+def decisions(tx: Connection) -> list[Decision]:
+    """All judgements, by digest."""
+    rows = tx.execute(select(decision).order_by(decision.c.a_digest, decision.c.b_digest))
+    return [Decision(row.a_digest, row.b_digest, Verdict(row.verdict), row.decided_ns) for row in rows]
+
+
+def forget_decision(tx: Connection, a_digest: bytes, b_digest: bytes) -> int:
+    """Drops a judgement; gives the number of those dropped."""
+    which = and_(decision.c.a_digest == a_digest, decision.c.b_digest == b_digest)
+    return tx.execute(delete(decision).where(which)).rowcount
+
+
+def judgements(tx: Connection) -> list[Judged]:
+    """The judgements on contents that were decoded here."""
+    first, second = content.alias("first"), content.alias("second")
+    query = (
+        select(decision.c.verdict, first.c.id.label("a"), second.c.id.label("b"), first.c.look, second.c.look.label("to"))
+        .join(first, first.c.digest == decision.c.a_digest)
+        .join(second, second.c.digest == decision.c.b_digest)
+        .where(first.c.look.is_not(None), second.c.look.is_not(None))
+    )
+    return [Judged((row.a, row.b), (row.look, row.to), Verdict(row.verdict)) for row in tx.execute(query)]
+
+
+def digest_at(tx: Connection, root_id: int, folder_path: str, name: str) -> bytes | None:
+    """The digest of the file at a path, None when the index does not know it as a picture."""
+    query = (
+        select(content.c.digest)
+        .select_from(file)
+        .join(folder, folder.c.id == file.c.folder_id)
+        .join(content, content.c.id == file.c.content_id)
+        .where(folder.c.root_id == root_id, folder.c.path == folder_path, file.c.name == name)
+        .where(file.c.state == FileState.PICTURE)
+    )
+    return tx.execute(query).scalar()
+
+
+def _in_parts(tx: Connection, query: Any, column: Any, values: Iterable[Any]) -> Iterable[Any]:
+    """The rows of a query whose column has one of the values, however many these are."""
+    ordered = sorted(set(values))
+    for start in range(0, len(ordered), IN_ONE):
+        yield from tx.execute(query.where(column.in_(ordered[start : start + IN_ONE])))
+
+
+def _unmatched() -> Any:
+    """The condition in the words of the partial index."""
+    return content.c.matched.is_(literal_column("NULL"))
+
+
+_KEEP = """
+    INSERT OR REPLACE INTO "match" (a_id, b_id, kind, bits, turn, structure, colour, agreement, evidence)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""

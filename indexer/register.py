@@ -1,0 +1,114 @@
+"""Two pictures → the parts of them that show the same, when one was cropped, framed, shifted or stretched along the axes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from indexer.compare import fitted_tone, in_pixels
+from indexer.views import Box
+
+Floats = NDArray[np.float32]
+
+GRID = 64
+"""Pixels a side of what is laid on each other; a twentieth of one is 0.1 % of a side."""
+SOURCE_SIDE = 192
+ROUNDS = 12
+MOST_STEP = 0.03
+"""Share of a side that a border may move in one round."""
+LEAST_OVERLAP = 0.5
+_PLACES = (np.arange(GRID) + 0.5) / GRID
+
+
+def overlapping(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -> tuple[Box, Box]:
+    """The part of each picture that the other shows as well.
+
+    Args:
+        left: Mode RGB.
+        right: Mode RGB.
+        boxes: A first guess: two parts that show about the same.
+
+    Source: Lucas and Kanade, IJCAI 1981, in the least-squares form of Baker and Matthews, IJCV 56(3), 2004, with weights
+    that let parts differ (Geman and McClure).
+    """
+    small = tuple(_small(picture) for picture in (left, right))
+    where = _whole_on_right(boxes)
+    best, least = where, np.inf
+    for _round in range(ROUNDS):
+        parts = _parts(where)
+        if min(_extent(part) for part in parts) < LEAST_OVERLAP:
+            break
+        first, second = (_sampled(picture, part) for picture, part in zip(small, parts, strict=True))
+        tone = fitted_tone(first, second)
+        error = tone.gain * first + tone.offset - second
+        weights = _weights(error)
+        score = float((weights * error * error).sum() / weights.sum() / max(float(second.var()), 1.0))
+        if score < least - 1e-5:
+            best, least = where, score
+        step = np.clip(_step(second, error, weights, where, parts[1]), -MOST_STEP, MOST_STEP)
+        where = where + step
+        if np.abs(step).max() < 1e-4:
+            break
+    return _parts(best)
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    grey = picture.convert("L")
+    grey.thumbnail((SOURCE_SIDE, SOURCE_SIDE), Image.Resampling.BOX)
+    return grey
+
+
+def _sampled(picture: Image.Image, box: Box) -> Floats:
+    sampled = picture.resize((GRID, GRID), Image.Resampling.LANCZOS, box=in_pixels(picture, box))
+    return np.asarray(sampled.filter(ImageFilter.GaussianBlur(1)), dtype=np.float32)
+
+
+def _whole_on_right(boxes: tuple[Box, Box]) -> NDArray[np.float64]:
+    """Where the left picture's borders come to lie on the right one when a part of it lies on a part of the other."""
+    left, right = (np.array(box) for box in boxes)
+    scale = (right[2:] - right[:2]) / (left[2:] - left[:2])
+    start = right[:2] - left[:2] * scale
+    return np.concatenate((start, start + scale))
+
+
+def _parts(where: NDArray[np.float64]) -> tuple[Box, Box]:
+    """The overlap as a part of the left picture and as a part of the right one."""
+    on_right = np.clip(where, 0, 1)
+    start, size = where[:2], where[2:] - where[:2]
+    on_left = np.concatenate(((on_right[:2] - start) / size, (on_right[2:] - start) / size)).clip(0, 1)
+    return _box(on_left), _box(on_right)
+
+
+def _box(sides: NDArray[np.float64]) -> Box:
+    left, top, right, bottom = sides.tolist()
+    return left, top, right, bottom
+
+
+def _extent(box: Box) -> float:
+    return min(box[2] - box[0], box[3] - box[1])
+
+
+def _weights(error: Floats) -> Floats:
+    """Little where the pictures differ far more than they mostly do."""
+    usual = 2 * float(np.percentile(np.abs(error), 75)) + 2
+    return np.asarray(1 / (1 + (error / usual) ** 2))
+
+
+def _step(
+    second: Floats, error: Floats, weights: Floats, where: NDArray[np.float64], part: Box
+) -> NDArray[np.float64]:
+    """By how much the four borders should move, in shares of the right picture's sides (one Gauss-Newton step)."""
+    down, across = np.gradient(second)
+    down *= GRID / (part[3] - part[1])
+    across *= GRID / (part[2] - part[0])
+    x = (part[0] + _PLACES * (part[2] - part[0]) - where[0]) / (where[2] - where[0])
+    y = (part[1] + _PLACES * (part[3] - part[1]) - where[1]) / (where[3] - where[1])
+    slopes = np.stack(
+        (across * (1 - x)[None, :], down * (1 - y)[:, None], across * x[None, :], down * y[:, None]), axis=-1
+    ).reshape(-1, 4)
+    weighted = slopes * weights.reshape(-1, 1)
+    square = weighted.T @ slopes
+    square += np.eye(4) * (1e-3 * np.trace(square) / 4 + 1e-6)
+    return np.asarray(np.linalg.solve(square, weighted.T @ error.ravel()))
+

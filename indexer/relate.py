@@ -1,0 +1,99 @@
+"""Matches + judgements → what relates to a content: the machine's matches, corrected by people's decisions.
+
+A match joins looks (pictures of equal pixels), so it holds for every content of the two looks. A decision names two
+contents; it holds for their looks too, unless these are one, and it follows a picture that is saved again: where A and B
+were judged to be different, a later copy of A that is nearer to A than to B is kept apart from B.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from indexer.choose import Relation
+from indexer.moves import Evidence, Judged, Kind, Linked, Member, Verdict
+
+CONFIRMED = (Evidence.PIXELS, Evidence.FILES, Evidence.PERSON)
+_WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
+
+
+def relations(
+    members: Iterable[Member], links: Sequence[Linked], judged: Sequence[Judged], *, unconfirmed: bool = False
+) -> Callable[[Member], Iterator[Relation]]:
+    """A function that gives what relates to a member's content, nearest first.
+
+    Args:
+        members: All that may be related.
+        links: What the machine found.
+        judged: What people decided.
+        unconfirmed: Take matches of whole pictures that rest on thumbnails alone.
+    """
+    contents = _contents_by_look(members)
+    apart_contents, apart_looks = _apart(links, judged)
+    neighbours = _neighbours(_corrected(links, judged, apart_looks, unconfirmed=unconfirmed))
+
+    def related(member: Member) -> Iterator[Relation]:
+        for other in contents[member.look]:
+            if other != member.content_id and _pair(other, member.content_id) not in apart_contents:
+                yield Relation(other, Kind.SAME, 0, Evidence.PIXELS)
+        for link, look in neighbours.get(member.look, ()):
+            for other in contents.get(look, ()):
+                yield Relation(other, link.kind, link.bits, link.evidence)
+
+    return related
+
+
+def _contents_by_look(members: Iterable[Member]) -> dict[bytes, list[int]]:
+    found: dict[bytes, dict[int, None]] = defaultdict(dict)
+    for member in members:
+        found[member.look][member.content_id] = None
+    return {look: sorted(ids) for look, ids in found.items()}
+
+
+def _neighbours(links: Iterable[Linked]) -> Mapping[bytes, list[tuple[Linked, bytes]]]:
+    """For each look, its links with the look at the other end, nearest first."""
+    found: dict[bytes, list[tuple[Linked, bytes]]] = defaultdict(list)
+    for link in links:
+        found[link.looks[0]].append((link, link.looks[1]))
+        found[link.looks[1]].append((link, link.looks[0]))
+    for ends in found.values():
+        ends.sort(key=lambda end: (end[0].bits, end[1]))
+    return found
+
+
+def _corrected(
+    links: Sequence[Linked], judged: Sequence[Judged], apart: set[frozenset[bytes]], *, unconfirmed: bool
+) -> Iterator[Linked]:
+    """The links that hold, and those that people made."""
+    made = {frozenset(one.looks): one for one in judged if one.verdict is Verdict.SAME and len(set(one.looks)) == 2}
+    known = {frozenset(link.looks): link for link in links}
+    for ends, one in made.items():
+        bits = known[ends].bits if ends in known else 0
+        yield Linked(one.looks, Kind.SAME, bits, 0.0, Evidence.PERSON)
+    for link in links:
+        ends = frozenset(link.looks)
+        sure = unconfirmed or link.kind not in _WHOLE or link.evidence in CONFIRMED
+        if sure and ends not in apart and ends not in made:
+            yield link
+
+
+def _apart(
+    links: Sequence[Linked], judged: Sequence[Judged]
+) -> tuple[set[tuple[int, int]], set[frozenset[bytes]]]:
+    """The pairs of contents of one look, and the pairs of looks, that people's judgements keep apart."""
+    contents = {_pair(*one.contents) for one in judged if one.verdict is Verdict.DIFFERENT}
+    looks = {frozenset(one.looks) for one in judged if one.verdict is Verdict.DIFFERENT and len(set(one.looks)) == 2}
+    if not looks:
+        return contents, looks
+    same = _neighbours(link for link in links if link.kind is Kind.SAME)
+    followed = set(looks)
+    for first, second in (ends for pair in looks for ends in (tuple(pair), tuple(pair)[::-1])):
+        to_second = {look: link.structure for link, look in same.get(second, ())}
+        for link, copy in same.get(first, ()):
+            if copy != second and link.structure <= to_second.get(copy, -1.0):
+                followed.add(frozenset((copy, second)))
+    return contents, followed
+
+
+def _pair(a_id: int, b_id: int) -> tuple[int, int]:
+    return min(a_id, b_id), max(a_id, b_id)

@@ -1,0 +1,87 @@
+"""The numbers that decide what a match is; light to import, as `recipe.py` is.
+
+Set on every second labelled pair of the test pictures and on edits made from 90 of their photos; `benchmarks/accuracy.py`
+measures them on the rest. Where a figure is quoted, it is of the pairs that set it, at the few hundred pixels of the second
+look: of 31 pairs labelled as the same picture the worst patch differs by at most 14.9 grey levels and the common ones by
+4.4; of 225 labelled distinct, the worst patch differs by at least 17.7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from indexer.records import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a pair that shows the same picture may differ by, in grey levels of a patch (see `compare.Measures`)."""
+
+    worst: float
+    """The worst patch, in a pair that differs much everywhere."""
+    least: float
+    """The worst patch, in a pair that differs nowhere else."""
+    per_common: float
+    """What is added to that for each level by which patches of the pair commonly differ."""
+    common: float
+    colour: float
+    colour_common: float
+
+
+CLOSE = Limits(worst=16.0, least=5.0, per_common=5.0, common=4.5, colour=22.0, colour_common=10.0)
+"""For the second look, from the two files."""
+THUMBNAIL = Limits(worst=22.0, least=8.0, per_common=6.0, common=6.0, colour=26.0, colour_common=12.0)
+"""For stored thumbnails, whose own encoding differs."""
+
+MOST_GAIN = 1.6
+"""Largest factor between the contrasts of two files of the same picture; brightness and contrast +20 % on -20 % give 1.5."""
+MOST_SHIFT = 64.0
+"""Largest change of a middle grey, in levels."""
+MOST_LOSS = 0.03
+"""Share of a side that may be missing from one picture for both to be the same picture."""
+LEAST_OVERLAP = 0.6
+"""Share of a side that must be on both pictures to call one an edited copy of the other."""
+LEAST_SIDE = 32
+"""Pixels a side that the smaller picture must have to be the same as one of another size."""
+SHAPES_AGREE = 0.93
+"""Agreement of the shapes from which a pair that differs in tone nearly everywhere is the same drawing in other colours: 14
+of 18 recoloured pairs have more, and 4 of 41 edited ones that differ so widely."""
+WIDE = 5.0
+"""Grey levels: a tenth of the patches differ by more in such a pair."""
+MOSTLY_AGREES = 0.75
+"""Agreement of the shapes from which a pair is an edited copy: 2 of 225 distinct pairs have more."""
+PARTLY_AGREES = 0.5
+"""The same for a pair of which at least half of the patches agree within..."""
+NEARLY_EQUAL = 0.7
+"""... this many grey levels."""
+TURNED_AGREES = 0.9
+"""Agreement from which a picture in another orientation is an edited copy."""
+
+RADIUS = 23
+"""Bits of 256 within which hashes of whole pictures propose a match. Of re-encoded, resized and toned copies of 250 photos,
+99.2 % lie within (brightness +20 %, the worst) and the strips find the rest."""
+LOW_RADIUS = 11
+"""Bits of 128 for crops and what borders enclose."""
+STRIP_RADIUS = 3
+"""Bits of 63: of 250 photos with an opaque mark on a tenth of the area, 99 % keep a strip within."""
+STRIP_WHOLE = 96
+"""Bits of 256 by which pictures that share a strip may differ as a whole: unrelated ones differ by some 127."""
+STRIP_SHARED = 64
+"""A strip that more pictures than this have is a frame or a ground, and proposes nothing."""
+MOST_CANDIDATES = 64
+"""Matches that one picture is proposed in each search: the half with the most pixels, which keepers are chosen from, and the
+nearest others. It bounds what a folder of thousands of near copies costs."""
+
+MATCHING = Recipe(
+    name="match",
+    version=1,
+    parameters=" ".join(
+        [
+            f"radius {RADIUS} {LOW_RADIUS} {STRIP_RADIUS} {STRIP_WHOLE} {STRIP_SHARED} {MOST_CANDIDATES}",
+            *(str(value) for limits in (CLOSE, THUMBNAIL) for value in asdict(limits).values()),
+            f"gain {MOST_GAIN} {MOST_SHIFT} loss {MOST_LOSS} {LEAST_OVERLAP} side {LEAST_SIDE}",
+            f"shapes {SHAPES_AGREE} {WIDE} {MOSTLY_AGREES} {PARTLY_AGREES} {NEARLY_EQUAL} {TURNED_AGREES}",
+        ]
+    ),
+)
+"""Another one makes every content due to be matched again."""

@@ -1,0 +1,220 @@
+"""Two pictures → the kind of match and its evidence, or nothing: the hash proposes, this disposes.
+
+Both pictures are brought onto one grid. What a shared change of brightness and contrast explains is taken away; what is
+left is looked at patch by patch, in lightness and in colour. A patch may differ by no more than re-encoding makes patches
+of this pair differ anyway, so that a small local change stands out in a pair that agrees well elsewhere.
+
+Where the whole does not agree, the pictures are registered (moved and stretched onto each other along the axes) and what
+overlaps is compared: a crop, a border, a shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from indexer.compare import LEAST_PATCH, Comparison, compared, grid_size, patch_means
+from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, INNER, TURNS
+from indexer.moves import Kind
+from indexer.register import overlapping
+from indexer.thresholds import (
+    LEAST_OVERLAP,
+    LEAST_SIDE,
+    MOST_GAIN,
+    MOST_LOSS,
+    MOST_SHIFT,
+    MOSTLY_AGREES,
+    NEARLY_EQUAL,
+    PARTLY_AGREES,
+    SHAPES_AGREE,
+    TURNED_AGREES,
+    WIDE,
+    Limits,
+)
+from indexer.views import CROPS, WHOLE, Box, inner_box
+
+_KIND_OF_TURN = tuple(
+    Kind.SAME if not turn else Kind.ROTATED if turn in {3, 5, 6} else Kind.FLIPPED for turn in range(TURNS)
+)
+"""Half and quarter turns; the others mirror, and may turn as well."""
+_WHOLE_KINDS = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
+_ORDER = (*_WHOLE_KINDS, Kind.RECOLOURED, Kind.EDITED)
+MOST_OPACITY = 16.0
+"""Levels of 255 by which the opacity of a patch may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture to be compared."""
+
+    pixels: Image.Image
+    """Mode RGB, upright, on white."""
+    opacity: Image.Image | None = None
+    """Mode L, of the same size; None when it is opaque."""
+    frames: bool = False
+    """True when the file holds more pictures than this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """That two pictures match, and how closely."""
+
+    kind: Kind
+    turn: int
+    """The orientation of the left picture that lies on the right one."""
+    structure: float
+    """Largest difference of a patch in lightness, in levels."""
+    colour: float
+    """Largest difference of a patch in chroma, in levels of YCbCr."""
+    agreement: float
+    """Share of the detail whose shapes agree."""
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """All of it by name."""
+        return {name: getattr(self, name) for name in ("kind", "turn", "structure", "colour", "agreement")}
+
+
+def verified(left: Shown, right: Shown, hints: int, limits: Limits) -> Likeness | None:
+    """How two pictures match, None when they do not.
+
+    Args:
+        left: A picture.
+        right: Another.
+        hints: Bits that say how they may lie on each other; see `hints.py`.
+        limits: `CLOSE` for pictures of some hundred pixels, `THUMBNAIL` for thumbnails.
+    """
+    best: Likeness | None = None
+    for turn, boxes in _placements(left.pixels, right.pixels, hints):
+        turned = Shown(oriented(left.pixels, turn), left.opacity and oriented(left.opacity, turn), left.frames)
+        found = _judged(turned, right, turn, boxes, limits)
+        if found and (best is None or _rank(found) < _rank(best)):
+            best = found
+        if best and best.kind in _WHOLE_KINDS:
+            break
+    return best
+
+
+def _judged(left: Shown, right: Shown, turn: int, boxes: tuple[Box, Box], limits: Limits) -> Likeness | None:
+    """How two pictures match in one placement: as they are where that will do, else after registration."""
+    whole = (WHOLE, WHOLE)
+    plain = compared(left.pixels, right.pixels, whole) if boxes == whole else None
+    if plain and _agrees(plain, limits):
+        return _likeness(left, right, turn, plain, 0.0, limits)
+    parts = overlapping(left.pixels, right.pixels, boxes)
+    moved = compared(left.pixels, right.pixels, parts)
+    if plain and plain.worst <= moved.worst:
+        return _likeness(left, right, turn, plain, 0.0, limits)
+    loss = 1 - min(min(box[2] - box[0], box[3] - box[1]) for box in parts)
+    return _likeness(left, right, turn, moved, loss, limits)
+
+
+def _likeness(  # noqa: PLR0913, PLR0917
+    left: Shown, right: Shown, turn: int, found: Comparison, loss: float, limits: Limits
+) -> Likeness | None:
+    kind = _kind(found, loss, turn, limits)
+    if kind in _WHOLE_KINDS and not _same_file_kind(left, right, found):
+        kind = Kind.EDITED
+    return kind and Likeness(kind, turn, round(found.worst, 2), round(found.colour, 2), round(found.agreement, 3))
+
+
+def _kind(found: Comparison, loss: float, turn: int, limits: Limits) -> Kind | None:
+    """The kind that measures speak for."""
+    if loss > 1 - LEAST_OVERLAP:
+        return None
+    if _agrees(found, limits):
+        return _KIND_OF_TURN[turn] if loss <= MOST_LOSS else Kind.EDITED
+    if _close(found, limits) and loss <= MOST_LOSS:
+        return Kind.RECOLOURED
+    if turn and found.agreement < TURNED_AGREES:
+        return None
+    if found.agreement >= SHAPES_AGREE and found.common >= WIDE and loss <= MOST_LOSS:
+        return Kind.RECOLOURED
+    mostly = found.agreement >= MOSTLY_AGREES
+    partly = found.agreement >= PARTLY_AGREES and found.typical <= NEARLY_EQUAL
+    return Kind.EDITED if mostly or partly else None
+
+
+def _agrees(found: Comparison, limits: Limits) -> bool:
+    """True when nothing on the grid differs by more than encoding and tone explain."""
+    toned = 1 / MOST_GAIN <= found.tone.gain <= MOST_GAIN and abs(found.tone.shift) <= MOST_SHIFT
+    return (
+        toned
+        and _close(found, limits)
+        and found.colour <= limits.colour
+        and found.colour_common <= limits.colour_common
+    )
+
+
+def _close(found: Comparison, limits: Limits) -> bool:
+    """True when lightness agrees in every patch, judged against how the pair's patches commonly differ."""
+    allowed = min(limits.worst, limits.least + limits.per_common * found.common)
+    return found.common <= limits.common and found.worst <= allowed
+
+
+def _same_file_kind(left: Shown, right: Shown, found: Comparison) -> bool:
+    """False when what the compared pixels do not show differs, or may: opacity, further frames, detail that is too small."""
+    if left.frames or right.frames:
+        return False
+    if left.pixels.size != right.pixels.size and found.side < LEAST_SIDE:
+        return False
+    if left.opacity is None and right.opacity is None:
+        return True
+    return _opacity_differs(left, right) <= MOST_OPACITY
+
+
+def _opacity_differs(left: Shown, right: Shown) -> float:
+    """The largest difference of opacity in a patch, 0 to 255."""
+    size = grid_size((0, 0, *left.pixels.size), (0, 0, *right.pixels.size))
+    first, second = (
+        np.asarray((shown.opacity or Image.new("L", shown.pixels.size, 255)).resize(size), dtype=np.float32)
+        for shown in (left, right)
+    )
+    return float(patch_means(np.abs(first - second), LEAST_PATCH).max())
+
+
+def _rank(likeness: Likeness) -> int:
+    return _ORDER.index(likeness.kind)
+
+
+def oriented(picture: Image.Image, turn: int) -> Image.Image:
+    """A picture in one of eight orientations: transposed (4), then flipped top to bottom (2), then left to right (1)."""
+    for bit, method in (
+        (4, Image.Transpose.TRANSPOSE),
+        (2, Image.Transpose.FLIP_TOP_BOTTOM),
+        (1, Image.Transpose.FLIP_LEFT_RIGHT),
+    ):
+        if turn & bit:
+            picture = picture.transpose(method)
+    return picture
+
+
+def _placements(left: Image.Image, right: Image.Image, hints: int) -> Iterator[tuple[int, tuple[Box, Box]]]:
+    """Each orientation of the left picture, and the boxes of the two that may show the same, which hints name."""
+    for turn in range(TURNS):
+        if hints >> turn & 1:
+            yield turn, (WHOLE, WHOLE)
+    for index, crop in enumerate(CROPS):
+        if hints >> (CROP_OF_LEFT + index) & 1:
+            yield 0, (crop, WHOLE)
+        if hints >> (CROP_OF_RIGHT + index) & 1:
+            yield 0, (WHOLE, crop)
+    if hints >> INNER & 1:
+        yield from ((0, boxes) for boxes in _inner_pairs(inner_of(left), inner_of(right)))
+
+
+def _inner_pairs(left: Box, right: Box) -> Sequence[tuple[Box, Box]]:
+    return [pair for pair in ((left, right), (left, WHOLE), (WHOLE, right)) if pair != (WHOLE, WHOLE)]
+
+
+def inner_of(picture: Image.Image) -> Box:
+    """What a plain border encloses, the whole picture without one."""
+    box = inner_box(np.asarray(picture.convert("L"), dtype=np.float32))
+    if box is None:
+        return WHOLE
+    left, top, right, bottom = box
+    return left / picture.width, top / picture.height, right / picture.width, bottom / picture.height
