@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 
-from indexer import find, index, ledger, prune, queries, store
+from indexer import decide, find, index, ledger, prune, queries, similar, store
 from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import PRUNED, Group, Kind, MatchRule, MoveReport, Plan, Recovered, Wanted
+from indexer.moves import PRUNED, Group, Kind, MatchRule, MoveReport, Plan, Recovered, Similar, Verdict, Wanted
 from indexer.places import relative_to
 from indexer.records import IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import printable
@@ -131,6 +132,35 @@ class Index:
         """Brings to an end what an interrupted prune, undo or purge left; every writing call does so by itself."""
         with self._writing(existing=True):
             return self.recovered
+
+    def similar(self, image: Path, count: int = 10) -> list[Similar]:
+        """The indexed pictures that look most like a picture, the nearest first.
+
+        Args:
+            image: Need not be indexed.
+            count: How many to give at most.
+
+        Raises:
+            UsageError: When it cannot be read.
+        """
+        with self._reading() as database, local_pool(1) as executor:
+            return similar.similar(database, canonical(image), count, executor)
+
+    def decide(self, left: Path, right: Path, verdict: Verdict | str | None) -> None:
+        """Remembers a judgement on what two files hold: `same` or `different`; None forgets it."""
+        chosen = None if verdict is None else Verdict(verdict)
+        with self._writing(existing=True) as database:
+            decide.decide(database, canonical(left), canonical(right), chosen)
+
+    def decisions_json(self) -> list[str]:
+        """All judgements as lines of JSON: `a` and `b` (SHA-256), `verdict`, `decided` (nanoseconds since 1970)."""
+        with self._reading() as database:
+            return [json.dumps(decide.as_json(decision)) for decision in decide.decisions(database)]
+
+    def import_decisions(self, lines: Iterable[str]) -> int:
+        """Adds judgements from lines as `decisions_json` gives them; gives their number."""
+        with self._writing(existing=True) as database:
+            return decide.take_in(database, lines)
 
     def unreadable(self, *paths: Path) -> list[UnreadableFile]:
         """The files that cannot be read or decoded, with the reason, by path."""

@@ -10,15 +10,25 @@ Only contents that are due are searched for, against all. The searches are compl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.hamming_stub import Found, oriented, pairs_among, pairs_between, turned_among, turned_between
+from indexer.hamming import oriented, pairs_among, pairs_between, turned_among, turned_between
 from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, INNER
-from indexer.thresholds import LOW_RADIUS, MOST_CANDIDATES, RADIUS, STRIP_RADIUS, STRIP_SHARED, STRIP_WHOLE
+from indexer.pairs import Found
+from indexer.thresholds import (
+    INNER_RADIUS,
+    LOW_RADIUS,
+    MOST_CANDIDATES,
+    RADIUS,
+    STRIP_RADIUS,
+    STRIP_SHARED,
+    STRIP_WHOLE,
+)
 from indexer.views import CROP_WORDS, INNER_WORDS, LOW_WORDS, SIGN_WORDS, STRIP_WORDS, WORDS
 
 Words = NDArray[np.uint64]
@@ -56,7 +66,7 @@ class Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Pairs of contents, each once."""
+    """Found of contents, each once."""
 
     left: Numbers
     """Shape (m,), the smaller id of each pair."""
@@ -69,7 +79,7 @@ class Candidates:
 
         Args:
             hashes: What the candidates were found among.
-            size: Pairs in a slice, about.
+            size: Found in a slice, about.
         """
         due = np.sort(hashes.ids[hashes.due])
         owners = np.where(np.isin(self.right, due), self.right, self.left)
@@ -89,7 +99,9 @@ class Candidates:
 def hashes_of(ids: list[int], due: list[bool], phashes: bytes, views: bytes) -> Hashes:
     """Hashes from what the index stores."""
     whole = np.frombuffer(phashes, dtype="<u8").reshape(-1, 4)
-    return Hashes(np.array(ids, np.int64), np.array(due, np.bool_), whole, np.frombuffer(views, "<u8").reshape(-1, WORDS))
+    return Hashes(
+        np.array(ids, np.int64), np.array(due, np.bool_), whole, np.frombuffer(views, "<u8").reshape(-1, WORDS)
+    )
 
 
 def candidates(hashes: Hashes, threads: int, tick: Callable[[], None] = lambda: None) -> Candidates:
@@ -100,101 +112,146 @@ def candidates(hashes: Hashes, threads: int, tick: Callable[[], None] = lambda: 
         threads: How many searches may run at once.
         tick: Called after each of the searches, of which there are `SEARCHES`.
     """
-    new, old = hashes.part(hashes.due), hashes.part(~hashes.due)
-    parts: list[tuple[Numbers, Numbers, Numbers]] = []
+    given = _Given(hashes.part(hashes.due), hashes.part(~hashes.due), threads)
+    parts: list[Hinted] = []
     for search in _SEARCHES:
-        parts += search(new, old, threads)
+        parts += search(given)
         tick()
     return _merged(parts)
 
 
-def _whole(new: Hashes, old: Hashes, threads: int) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+def nearest(hashes: Hashes, phash: bytes, views: bytes, count: int) -> list[tuple[int, int]]:
+    """The contents whose whole pictures are nearest to a picture in any orientation: id and distance in bits.
+
+    Args:
+        hashes: Of the contents.
+        phash: Of the picture.
+        views: Of the picture.
+        count: How many to give at most.
+    """
+    whole = np.frombuffer(phash, dtype="<u8")
+    signs = np.frombuffer(views, dtype="<u8")[None, SIGN_WORDS]
+    known = hashes.views[:, SIGN_WORDS]
+    distances = np.bitwise_count(hashes.whole ^ whole).sum(axis=1, dtype=np.int64)
+    for turn in range(8):
+        apart = np.bitwise_count(known ^ oriented(np.ascontiguousarray(signs), turn)).sum(axis=1, dtype=np.int64)
+        distances = np.minimum(distances, apart)
+    order = np.lexsort((hashes.ids, distances))[:count]
+    return list(zip(hashes.ids[order].tolist(), distances[order].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What all searches are given."""
+
+    new: Hashes
+    old: Hashes
+    threads: int
+
+
+class Hinted(NamedTuple):
+    """Found by ids, the smaller first, with the hints of one search; arrays of one length."""
+
+    left: Numbers
+    right: Numbers
+    hints: Numbers
+
+
+def _whole(given: _Given) -> Iterator[Hinted]:
     """By the whole picture as it is."""
-    for found, left, right in _both(pairs_among, pairs_between, _same_side(lambda h: h.whole), new, old, RADIUS, threads):
-        yield _pairs(found, left, right, np.ones(len(found.queries), np.int64))
+    for found, known in _among_and_between(given, given.new, given.old, lambda one: one.whole, RADIUS):
+        yield _hinted(found, given.new, known, _ones(found))
 
 
-def _turned(new: Hashes, old: Hashes, threads: int) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+def _turned(given: _Given) -> Iterator[Hinted]:
     """By the whole picture in eight orientations."""
-    sides = _same_side(lambda h: h.views[:, SIGN_WORDS])
-    for found, left, right in _both(turned_among, turned_between, sides, new, old, RADIUS, threads):
-        yield _pairs(found, left, right, np.int64(1) << found.turns, np.int64(1) << _INVERSE[found.turns])
+    new, old = (np.ascontiguousarray(one.views[:, SIGN_WORDS]) for one in (given.new, given.old))
+    for known, pairs in (
+        (given.new, turned_among(new, RADIUS, most=MOST_CANDIDATES, threads=given.threads)),
+        (given.old, turned_between(new, old, RADIUS, most=MOST_CANDIDATES, threads=given.threads)),
+    ):
+        for found in pairs:
+            there, back = (np.int64(1) << turn for turn in (found.turns.astype(np.int64), _INVERSE[found.turns]))
+            yield _hinted(found, given.new, known, there, back)
 
 
-def _strips(new: Hashes, old: Hashes, threads: int) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+def _strips(given: _Given) -> Iterator[Hinted]:
     """By one of four strips, where the whole pictures differ no more than edited ones do."""
     for word in STRIP_WORDS:
-        some_new, some_old = _telling(new, old, word)
-        sides = _same_side(lambda h, word=word: h.views[:, word : word + 1])
-        for found, left, right in _both(pairs_among, pairs_between, sides, some_new, some_old, STRIP_RADIUS, threads):
-            apart = np.bitwise_count(left.whole[found.queries] ^ right.whole[found.known]).sum(axis=1)
-            near = apart <= STRIP_WHOLE
-            kept = Found(found.queries[near], found.known[near], found.bits[near])
-            yield _pairs(kept, left, right, np.ones(len(kept.queries), np.int64))
+        new, old = _telling(given, word)
+
+        def strip(hashes: Hashes, word: int = word) -> Words:
+            return hashes.views[:, word : word + 1]
+
+        for found, known in _among_and_between(given, new, old, strip, STRIP_RADIUS):
+            apart = np.bitwise_count(new.whole[found.queries] ^ known.whole[found.known]).sum(axis=1)
+            pairs = _hinted(found, new, known, _ones(found))
+            yield Hinted(*(column[apart <= STRIP_WHOLE] for column in pairs))
 
 
-def _telling(new: Hashes, old: Hashes, word: int) -> tuple[Hashes, Hashes]:
+def _telling(given: _Given, word: int) -> tuple[Hashes, Hashes]:
     """Those whose strip shows something, and something that few others show."""
-    strips = np.concatenate((new.views[:, word], old.views[:, word]))
+    strips = np.concatenate((given.new.views[:, word], given.old.views[:, word]))
     _values, places, counts = np.unique(strips, return_inverse=True, return_counts=True)
     telling = (counts[places] <= STRIP_SHARED) & (strips != 0)
-    return new.part(telling[: len(new.ids)]), old.part(telling[len(new.ids) :])
+    return given.new.part(telling[: len(given.new.ids)]), given.old.part(telling[len(given.new.ids) :])
 
 
-def _crops(new: Hashes, old: Hashes, threads: int) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+def _crops(given: _Given) -> Iterator[Hinted]:
     """By a crop of one picture and the whole of the other."""
     for index, words in enumerate(CROP_WORDS):
-        hints = np.int64(1 << CROP_OF_LEFT + index), np.int64(1 << CROP_OF_RIGHT + index)
-        yield from _part_against_whole(new, old, lambda h, words=words: h.views[:, words], hints, threads)
+        ends = np.int64(1) << CROP_OF_LEFT + index, np.int64(1) << CROP_OF_RIGHT + index
+        for first, second, hints in (
+            (given.new, given.new, ends),
+            (given.new, given.old, ends),
+            (given.old, given.new, ends),
+        ):
+            yield from _part_against_whole(given, (first, words), (second, LOW_WORDS), LOW_RADIUS, hints)
 
 
-def _inner(new: Hashes, old: Hashes, threads: int) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+def _inner(given: _Given) -> Iterator[Hinted]:
     """By what a plain border encloses, against the whole of others and what borders enclose there."""
-    framed_new, framed_old = (part.part((part.views[:, INNER_WORDS] != 0).any(axis=1)) for part in (new, old))
-    hint = np.int64(1 << INNER)
-    sides = _same_side(lambda h: h.views[:, INNER_WORDS])
-    for found, left, right in _both(pairs_among, pairs_between, sides, framed_new, framed_old, LOW_RADIUS, threads):
-        yield _pairs(found, left, right, np.full(len(found.queries), hint))
-    for first, second in ((framed_new, old), (framed_new, new), (new, framed_old)):
-        inner_first = first is framed_new
-        words = (INNER_WORDS, LOW_WORDS) if inner_first else (LOW_WORDS, INNER_WORDS)
-        for found in _between(first.views[:, words[0]], second.views[:, words[1]], threads):
-            yield _pairs(found, first, second, np.full(len(found.queries), hint))
+    new, old = (one.part((one.views[:, INNER_WORDS] != 0).any(axis=1)) for one in (given.new, given.old))
+    hint = np.int64(1) << INNER
+    for found, known in _among_and_between(given, new, old, lambda one: one.views[:, INNER_WORDS], INNER_RADIUS):
+        yield _hinted(found, new, known, _ones(found) * hint)
+    for framed, whole in ((new, given.new), (new, given.old), (old, given.new)):
+        yield from _part_against_whole(given, (framed, INNER_WORDS), (whole, LOW_WORDS), INNER_RADIUS, (hint, hint))
 
 
 def _part_against_whole(
-    new: Hashes, old: Hashes, part: Callable[[Hashes], Words], hints: tuple[np.int64, np.int64], threads: int
-) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
-    """By a part of new pictures against the whole of all, and by the whole of new ones against a part of old ones."""
-    for known in (old, new):
-        for found in _between(part(new), known.views[:, LOW_WORDS], threads):
-            sides = np.full(len(found.queries), hints[0]), np.full(len(found.queries), hints[1])
-            yield _pairs(found, new, known, *sides)
-    for found in _between(new.views[:, LOW_WORDS], part(old), threads):
-        sides = np.full(len(found.queries), hints[1]), np.full(len(found.queries), hints[0])
-        yield _pairs(found, new, old, *sides)
+    given: _Given,
+    part: tuple[Hashes, slice],
+    whole: tuple[Hashes, slice],
+    radius: int,
+    hints: tuple[np.int64, np.int64],
+) -> Iterator[Hinted]:
+    """By some words of some contents and other words of others; the hints for the first on the left, and on the right."""
+    (first, first_words), (second, second_words) = part, whole
+    queries, known = (
+        np.ascontiguousarray(one.views[:, words]) for one, words in ((first, first_words), (second, second_words))
+    )
+    for found in pairs_between(queries, known, radius, most=MOST_CANDIDATES, threads=given.threads):
+        yield _hinted(found, first, second, *(_ones(found) * hint for hint in hints))
 
 
-def _between(queries: Words, known: Words, threads: int) -> Iterable[Found]:
-    return pairs_between(queries, known, LOW_RADIUS, most=MOST_CANDIDATES, threads=threads)
+def _among_and_between(
+    given: _Given, new: Hashes, old: Hashes, words: Callable[[Hashes], Words], radius: int
+) -> Iterator[tuple[Found, Hashes]]:
+    """The pairs among new contents, and those between new and old ones, with what was searched."""
+    queries, known = (np.ascontiguousarray(words(one)) for one in (new, old))
+    for found in pairs_among(queries, radius, most=MOST_CANDIDATES, threads=given.threads):
+        yield found, new
+    for found in pairs_between(queries, known, radius, most=MOST_CANDIDATES, threads=given.threads):
+        yield found, old
 
 
-def _same_side(words: Callable[[Hashes], Words]) -> Callable[[Hashes], Words]:
-    return lambda hashes: np.ascontiguousarray(words(hashes))
+def _ones(found: Found) -> Numbers:
+    return np.ones(len(found.queries), np.int64)
 
 
-def _both(among, between, words, new, old, radius, threads):  # type: ignore
-    """The pairs among new contents, and between new and old ones."""
-    for found in among(words(new), radius, most=MOST_CANDIDATES, threads=threads):
-        yield found, new, new
-    for found in between(words(new), words(old), radius, most=MOST_CANDIDATES, threads=threads):
-        yield found, new, old
-
-
-def _pairs(
-    found: Found, queries: Hashes, known: Hashes, hints: Numbers, swapped: Numbers | None = None
-) -> tuple[Numbers, Numbers, Numbers]:
-    """Pairs by ids, the smaller first, and the hints that hold in that order.
+def _hinted(found: Found, queries: Hashes, known: Hashes, hints: Numbers, swapped: Numbers | None = None) -> Hinted:
+    """Found by ids.
 
     Args:
         found: By places in `queries` and `known`.
@@ -205,19 +262,20 @@ def _pairs(
     """
     first, second = queries.ids[found.queries], known.ids[found.known]
     turned = hints if swapped is None else np.where(first < second, hints, swapped)
-    return np.minimum(first, second), np.maximum(first, second), turned
+    return Hinted(np.minimum(first, second), np.maximum(first, second), turned)
 
 
-def _merged(parts: list[tuple[Numbers, Numbers, Numbers]]) -> Candidates:
+def _merged(parts: list[Hinted]) -> Candidates:
     """Each pair once, with all its hints, in order; a picture does not match itself."""
-    empty = np.empty(0, np.int64)
-    left, right, hints = (np.concatenate([empty, *columns]) for columns in (zip(*parts, strict=True) if parts else ((), (), ())))
-    others = left != right
-    left, right, hints = left[others], right[others], hints[others]
-    order = np.lexsort((right, left))
+    nothing = np.empty(0, np.int64)
+    left, right, hints = (np.concatenate([nothing, *(part[column] for part in parts)]) for column in range(3))
+    kept = np.flatnonzero(left != right)
+    order = kept[np.lexsort((right[kept], left[kept]))]
     left, right, hints = left[order], right[order], hints[order]
-    first = np.flatnonzero(np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])]) if len(left) else empty
-    return Candidates(left[first], right[first], np.bitwise_or.reduceat(hints, first) if len(first) else empty)
+    fresh = np.ones(len(left), np.bool_)
+    fresh[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    first = np.flatnonzero(fresh)
+    return Candidates(left[first], right[first], np.bitwise_or.reduceat(hints, first) if len(first) else nothing)
 
 
 _SEARCHES = (_whole, _turned, _strips, _crops, _inner)

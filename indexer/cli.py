@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, report
+from indexer import __version__, judging, report
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -19,16 +18,26 @@ from indexer.errors import (
 )
 from indexer.locate import canonical, database_path, require_database
 from indexer.moves import MatchRule, MoveReport, Recovered
+from indexer.options import (
+    EXITS,
+    Database,
+    Json,
+    Kinds,
+    Match,
+    Null,
+    Paths,
+    Quiet,
+    Unconfirmed,
+    Yes,
+    kinds_of,
+    opened,
+    warn_all,
+)
 from indexer.records import IndexReport
 from indexer.text import seconds_from
 
 if TYPE_CHECKING:
     from indexer.api import Index
-
-EXITS = """\b
-Exit codes:
-  0 done   1 failed   2 usage   3 incomplete (something unreadable or left alone)   4 refused for safety
-  5 another run is writing   6 database unusable   130 interrupted   143 terminated"""
 
 app = typer.Typer(
     name="imgindex",
@@ -39,22 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-
-Database = Annotated[
-    str | None,
-    typer.Option("--db", metavar="FILE", help="The index; default: IMGINDEX_DB, else imgindex.db here or above."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-Null = Annotated[bool, typer.Option("--null", "-0", help="Paths are separated by NUL characters.")]
-Match = Annotated[
-    MatchRule,
-    typer.Option(
-        "--match", help="bytes: the same bytes. hash: equal dHash, which is unverified and finds look-alikes."
-    ),
-]
-Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Only files at or below these.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
@@ -103,7 +96,7 @@ def index(
 
     Makes imgindex.db in the current folder when there is no index yet.
     """
-    pictures = _opened(database_path(db))
+    pictures = opened(database_path(db))
     listed = None if files_from is None else _listed(files_from, null=null)
     with report.progress(wanted=not quiet) as tick:
         found = pictures.update(
@@ -116,8 +109,8 @@ def index(
             jobs=jobs,
             tick=tick,
         )
-    _warn_all(report.recovered_text(pictures.recovered))
-    _warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
+    warn_all(report.recovered_text(pictures.recovered))
+    warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
     if json:
         report.print_json(report.index_json(found))
     elif not quiet:
@@ -126,12 +119,14 @@ def index(
 
 
 @app.command(
-    epilog="\b\nExamples:\n  imgindex dups\n  imgindex dups photos/cats --match hash\n"
+    epilog="\b\nExamples:\n  imgindex dups\n  imgindex dups photos/cats --kinds edited,flipped\n"
     "  imgindex dups --json | jq .keep\n  imgindex dups -0 | xargs -0 ls -l\n\n" + EXITS
 )
 def dups(
     paths: Paths = None,
-    match: Match = MatchRule.BYTES,
+    kinds: Kinds = None,
+    match: Match = MatchRule.VERIFIED,
+    unconfirmed: Unconfirmed = False,
     format: Annotated[str, typer.Option(metavar="table|fdupes", help="How to print groups.")] = "table",  # noqa: A002
     json: Json = False,
     null: Annotated[bool, typer.Option("--null", "-0", help="Print the surplus alone, ended by NULs.")] = False,
@@ -140,7 +135,9 @@ def dups(
     """Show the groups of files that are duplicates, the keeper first. Changes nothing."""
     if format not in {"table", "fdupes"}:
         raise UsageError(f"unknown format {format!r}", "use table or fdupes")
-    plan = _opened(require_database(db)).plan(*(paths or ()), match=match)
+    plan = opened(require_database(db)).plan(
+        *(paths or ()), match=match, kinds=kinds_of(kinds, match), unconfirmed=unconfirmed
+    )
     if json:
         report.print_plan_json(plan)
     elif null:
@@ -158,7 +155,9 @@ def dups(
 )
 def prune(
     paths: Paths = None,
-    match: Match = MatchRule.BYTES,
+    kinds: Kinds = None,
+    match: Match = MatchRule.VERIFIED,
+    unconfirmed: Unconfirmed = False,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")] = False,
     quarantine: Annotated[
@@ -173,8 +172,8 @@ def prune(
     Each file is moved only after it and its keeper were read and compared. Kept is the file with the most pixels, then
     the most bytes, then the oldest, then the first path.
     """
-    pictures = _opened(require_database(db))
-    plan = pictures.plan(*(paths or ()), match=match)
+    pictures = opened(require_database(db))
+    plan = pictures.plan(*(paths or ()), match=match, kinds=kinds_of(kinds, match), unconfirmed=unconfirmed)
     if json:
         report.print_plan_json(plan)
     elif not quiet:
@@ -194,6 +193,15 @@ def prune(
     return code
 
 
+app.command(
+    epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
+)(judging.similar)
+app.command(
+    epilog="\b\nExamples:\n  imgindex decide a.jpg b.jpg --different\n  imgindex decide --export decisions.jsonl\n"
+    "  imgindex decide --import decisions.jsonl\n\n" + EXITS
+)(judging.decide)
+
+
 @app.command(epilog="\b\nExamples:\n  imgindex undo\n  imgindex undo 7\n\n" + EXITS)
 def undo(
     run: Annotated[int | None, typer.Argument(max=1 << 62, metavar="RUN", help="Default: the newest prune.")] = None,
@@ -202,7 +210,7 @@ def undo(
     db: Database = None,
 ) -> int:
     """Move the files of a prune back to where they were. Nothing is overwritten."""
-    pictures = _opened(require_database(db))
+    pictures = opened(require_database(db))
     with report.progress(wanted=not quiet) as tick:
         done = pictures.undo(run, tick=tick)
     return _told(done, "moved back", pictures.recovered, json=json, quiet=quiet)
@@ -226,7 +234,7 @@ def purge(
         span_s = seconds_from(older_than)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    pictures = _opened(require_database(db))
+    pictures = opened(require_database(db))
     with report.progress(wanted=not quiet) as tick:
         done = pictures.purge(span_s, dry_run=not yes, tick=tick)
     deed = "deleted for good" if yes else "would be deleted for good; to do it, add --yes"
@@ -245,7 +253,7 @@ def status(
     db: Database = None,
 ) -> int:
     """Say what the index holds. Changes nothing."""
-    pictures = _opened(require_database(db))
+    pictures = opened(require_database(db))
     if unreadable:
         files = pictures.unreadable()
         if json:
@@ -269,7 +277,7 @@ def history(
     db: Database = None,
 ) -> int:
     """Say what was done, newest first. Changes nothing."""
-    runs = _opened(require_database(db)).history(limit)
+    runs = opened(require_database(db)).history(limit)
     if json:
         for run in runs:
             report.print_json(report.run_json(run))
@@ -297,26 +305,13 @@ def demo(
     place, option = report.named(canonical(folder)), f" --db {report.named(database_path(db))}" if db else ""
     for command, answer in (
         (f"{imgindex} index {place}{option}", lambda: index([folder], db=db)),
-        (f"{imgindex} dups --match hash{option}", lambda: dups(match=MatchRule.HASH, db=db)),
-        (f"{imgindex} prune --match hash{option}", lambda: prune(match=MatchRule.HASH, db=db)),
+        (f"{imgindex} dups{option}", lambda: dups(db=db)),
+        (f"{imgindex} prune{option}", lambda: prune(db=db)),
     ):
         report.print_lines(["", f"$ {command}"])
         answer()
-    report.print_lines(
-        ["", "Type next:", f"  {imgindex} prune --match hash --yes{option}", f"  {imgindex} undo{option}"]
-    )
+    report.print_lines(["", "Type next:", f"  {imgindex} prune --yes{option}", f"  {imgindex} undo{option}"])
     return EXIT_DONE
-
-
-def _opened(path: str) -> Index:
-    """The index at a path. Decoders begin to load in the background when it is new, since all of it will be read."""
-    if not os.path.exists(path):
-        from indexer.executors import load_decoders  # noqa: PLC0415
-
-        load_decoders()
-    from indexer.api import Index  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
-
-    return Index(path)
 
 
 def _listed(source: str, *, null: bool) -> list[bytes]:
@@ -352,15 +347,10 @@ def _index_exit(found: IndexReport, recovered: Recovered) -> int:
 
 def _told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet: bool) -> int:
     """Prints what was moved and what was not, and gives the exit code."""
-    _warn_all(report.recovered_text(recovered))
-    _warn_all(f"left alone: {report.named(refused.path)}: {refused.reason}" for refused in done.refused)
+    warn_all(report.recovered_text(recovered))
+    warn_all(f"left alone: {report.named(refused.path)}: {refused.reason}" for refused in done.refused)
     if json:
         report.print_json(report.moves_json(done))
     elif not quiet:
         report.print_lines([report.moves_text(done, deed)])
     return EXIT_INCOMPLETE if done.refused or recovered.missing else EXIT_DONE
-
-
-def _warn_all(lines: Iterable[str]) -> None:
-    for line in lines:
-        report.warn(line)

@@ -58,7 +58,8 @@ class Comparison:
     @property
     def side(self) -> int:
         """The longer side of the grid, in pixels."""
-        return max(self.plain.shape[:2])
+        rows, columns, _channels = self.plain.shape
+        return max(rows, columns)
 
     @cached_property
     def luma(self) -> tuple[Floats, Floats]:
@@ -68,7 +69,7 @@ class Comparison:
     @cached_property
     def toned(self) -> Floats:
         """The first picture after the change of tone."""
-        return np.clip(self.tone.gain * self.plain + self.tone.offset, 0, 255)
+        return np.asarray(np.clip(self.tone.gain * self.plain + self.tone.offset, 0, 255))
 
     @cached_property
     def differences(self) -> Floats:
@@ -98,9 +99,8 @@ class Comparison:
         change = self.other - self.toned
         first, second = self.luma
         lighter = second - first
-        blue = 0.564 * (change[:, :, 2] - lighter)
-        red = 0.713 * (change[:, :, 0] - lighter)
-        blue, red = (patch_means(plane, LEAST_PATCH) for plane in (blue, red))
+        blue = patch_means(0.564 * (change[:, :, 2] - lighter), LEAST_PATCH)
+        red = patch_means(0.713 * (change[:, :, 0] - lighter), LEAST_PATCH)
         return patch_means(np.hypot(blue, red), self._patch)
 
     @cached_property
@@ -112,6 +112,11 @@ class Comparison:
     def colour_common(self) -> float:
         """What a tenth of the patches exceed."""
         return _exceeded_by(self.colours, 0.1)
+
+    @cached_property
+    def saturation(self) -> float:
+        """Mean chroma of the greyer picture, in levels of YCbCr."""
+        return min(_saturation(picture) for picture in (self.plain, self.other))
 
     @cached_property
     def agreement(self) -> float:
@@ -146,9 +151,7 @@ def compared(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -> C
     """
     pixel_boxes = in_pixels(left, boxes[0]), in_pixels(right, boxes[1])
     size = grid_size(*pixel_boxes)
-    first, second = (
-        _on_grid(picture, box, size) for picture, box in zip((left, right), pixel_boxes, strict=True)
-    )
+    first, second = (_on_grid(picture, box, size) for picture, box in zip((left, right), pixel_boxes, strict=True))
     tone = fitted_tone(first, second)
     if abs(tone.gain) < 1:  # what was cut off at black and white cannot be brought back, so go the other way
         first, second = second, first
@@ -187,18 +190,30 @@ def fitted_tone(first: Floats, second: Floats) -> Tone:
     """
     step = max(1, min(first.shape[:2]) // 64)
     before, after = (_flat(picture[::step, ::step]) for picture in (first, second))
-    inside = (np.minimum(before, after) > CLIPPED[0]) & (np.maximum(before, after) < CLIPPED[1])
+    inside = np.asarray((np.minimum(before, after) > CLIPPED[0]) & (np.maximum(before, after) < CLIPPED[1]))
     if before.ndim == 2:
-        inside = inside.all(axis=1)
+        inside = np.asarray(inside.all(axis=1))
         before, after = before @ _LUMA, after @ _LUMA
     if np.count_nonzero(inside) >= 0.2 * inside.size:
         before, after = before[inside], after[inside]
-    tone = _line(before, after)
+    starts = _line(before, after), Tone(1.0, float(np.median(after - before)))
+    return min((_refined(start, before, after) for start in starts), key=lambda fit: fit[0])[1]
+
+
+def _refined(tone: Tone, before: Floats, after: Floats) -> tuple[float, Tone]:
+    """A change of tone fitted to what it explains best, and the error, in levels, that four fifths of that stay below."""
+    place = int(0.8 * (before.size - 1))
     for _round in range(2):
         errors = np.abs(after - tone.gain * before - tone.offset)
-        close = errors <= np.partition(errors, int(0.8 * (errors.size - 1)))[int(0.8 * (errors.size - 1))] + 1
+        close = errors <= np.partition(errors, place)[place] + 1
         tone = _line(before[close], after[close])
-    return tone
+    errors = np.abs(after - tone.gain * before - tone.offset)
+    return float(np.partition(errors, place)[place]), tone
+
+
+def _saturation(picture: Floats) -> float:
+    luma = picture @ _LUMA
+    return float(np.hypot(0.564 * (picture[:, :, 2] - luma), 0.713 * (picture[:, :, 0] - luma)).mean())
 
 
 def _flat(picture: Floats) -> Floats:

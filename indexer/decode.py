@@ -215,7 +215,7 @@ def _decode_any(data: bytes) -> Fingerprint:
 
 
 def _unseen(picture: Image.Image, layers: Image.Image, data: bytes) -> bytes:
-    """What the pixels on white of a picture's first frame do not show: where it is transparent, and that it has more frames.
+    """What the pixels on white of a picture's first frame do not show: its transparency, and that it has more frames.
 
     A picture of more than one frame has the digest of its file here, so that it looks like its byte copies alone.
     """

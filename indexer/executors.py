@@ -14,6 +14,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from itertools import islice
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -198,12 +199,9 @@ def results(
     running: dict[Future[Sequence[Result]], tuple[tuple[Item, ...], Extra]] = {}
     while True:
         alone = bool(suspects) and not running
-        if alone:
-            batch = suspects.popleft()
+        wanted = 1 if alone else 0 if suspects else AHEAD * executor.jobs - len(running)
+        for batch in islice(iter([suspects.popleft()]) if alone else waiting, wanted):
             running[executor.submit(work, *batch)] = batch
-        elif not suspects:
-            while len(running) < AHEAD * executor.jobs and (batch := next(waiting, None)) is not None:
-                running[executor.submit(work, *batch)] = batch
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -40,7 +40,15 @@ def reduction(width: int, height: int) -> tuple[int, int]:
     return min(factor, max(1, width // THIN_SIDE)), min(factor, max(1, height // THIN_SIDE))
 
 
-def fingerprint(picture: Pixels, *, width: int, height: int, format: str, mode: str, unseen: bytes = b"") -> Fingerprint:  # noqa: A002, PLR0913
+def fingerprint(
+    picture: Pixels,
+    *,
+    width: int,
+    height: int,
+    format: str,  # noqa: A002
+    mode: str,
+    unseen: bytes = b"",
+) -> Fingerprint:
     """The fingerprint of a picture that was already shrunk to thumbnail size.
 
     Args:
@@ -59,16 +67,16 @@ def fingerprint(picture: Pixels, *, width: int, height: int, format: str, mode: 
     inner = inner_box(levels)
     thumbnail = thumbnail_jpeg(picture)
     return Fingerprint(
-        _difference_hash(across[:, :9]),
-        _cosine_hash(low),
-        views_of(spectrum, None if inner is None else _spectrum_of(levels, inner)),
-        _look(picture, thumbnail, (width, height), unseen),
-        width,
-        height,
-        format,
-        mode,
-        math.sqrt(low.dot(low)),
-        thumbnail,
+        dhash=_difference_hash(across[:, :9]),
+        phash=_cosine_hash(low),
+        width=width,
+        height=height,
+        format=format,
+        mode=mode,
+        detail=math.sqrt(low.dot(low)),
+        thumbnail=thumbnail,
+        views=views_of(spectrum, None if inner is None else _spectrum_of(levels, inner)),
+        look=_look(picture, thumbnail, (width, height), unseen),
     )
 
 
@@ -77,7 +85,7 @@ def _look(picture: Pixels, thumbnail: bytes, size: tuple[int, int], unseen: byte
 
     The checksum of the pixels does not withstand forgery, but a forged pair would have to have equal thumbnails as well.
     """
-    checksum = zlib.crc32(np.ascontiguousarray(picture))
+    checksum = zlib.crc32(np.ascontiguousarray(picture).data)
     return hashlib.sha256(b"%d %d %d " % (*size, checksum) + unseen + thumbnail).digest()[:16]
 
 

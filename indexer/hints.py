@@ -13,3 +13,5 @@ TURNS = 8
 CROP_OF_LEFT = TURNS
 CROP_OF_RIGHT = CROP_OF_LEFT + len(CROPS)
 INNER = CROP_OF_RIGHT + len(CROPS)
+EVERY = (1 << INNER + 1) - 1
+"""All of them, for a picture that nothing is known of."""

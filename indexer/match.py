@@ -50,7 +50,7 @@ def match_due(database: Database, recipe_id: int, executor: Executor, tick: Tick
     return _looked_at(database, hashes, proposed, matching_id, executor, tick)
 
 
-def _looked_at(  # noqa: PLR0913, PLR0917
+def _looked_at(
     database: Database, hashes: Hashes, proposed: Candidates, matching_id: int, executor: Executor, tick: Tick
 ) -> int:
     """Looks at the proposed pairs, slice by slice, and stores what is found."""

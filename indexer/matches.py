@@ -71,7 +71,7 @@ def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail:
     return int(tx.execute(select(func.count()).select_from(content).where(_unmatched())).scalar_one())
 
 
-def hash_rows(tx: Connection, recipe_id: int, least_detail: float) -> HashRows:
+def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float) -> HashRows:
     """The hashes of all contents that matching is about."""
     first = select(func.min(content.c.id)).where(content.c.look.is_not(None)).group_by(content.c.look)
     query = (
@@ -89,6 +89,17 @@ def hash_rows(tx: Connection, recipe_id: int, least_detail: float) -> HashRows:
         phashes += b"".join(some_phashes)
         views += b"".join(some_views)
     return HashRows(ids, due, bytes(phashes), bytes(views))
+
+
+def recipe_id(tx: Connection, key: str) -> int | None:
+    """The id of a recipe, None when nothing was fingerprinted by it."""
+    return tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar()
+
+
+def contents_of(tx: Connection, digest: bytes, look: bytes) -> dict[int, bool]:
+    """The contents of a digest or a look, each with whether it has the digest."""
+    query = select(content.c.id, content.c.digest).where(or_(content.c.digest == digest, content.c.look == look))
+    return {row.id: row.digest == digest for row in tx.execute(query)}
 
 
 def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
@@ -180,25 +191,14 @@ def judgements(tx: Connection) -> list[Judged]:
     """The judgements on contents that were decoded here."""
     first, second = content.alias("first"), content.alias("second")
     query = (
-        select(decision.c.verdict, first.c.id.label("a"), second.c.id.label("b"), first.c.look, second.c.look.label("to"))
+        select(
+            decision.c.verdict, first.c.id.label("a"), second.c.id.label("b"), first.c.look, second.c.look.label("to")
+        )
         .join(first, first.c.digest == decision.c.a_digest)
         .join(second, second.c.digest == decision.c.b_digest)
         .where(first.c.look.is_not(None), second.c.look.is_not(None))
     )
     return [Judged((row.a, row.b), (row.look, row.to), Verdict(row.verdict)) for row in tx.execute(query)]
-
-
-def digest_at(tx: Connection, root_id: int, folder_path: str, name: str) -> bytes | None:
-    """The digest of the file at a path, None when the index does not know it as a picture."""
-    query = (
-        select(content.c.digest)
-        .select_from(file)
-        .join(folder, folder.c.id == file.c.folder_id)
-        .join(content, content.c.id == file.c.content_id)
-        .where(folder.c.root_id == root_id, folder.c.path == folder_path, file.c.name == name)
-        .where(file.c.state == FileState.PICTURE)
-    )
-    return tx.execute(query).scalar()
 
 
 def _in_parts(tx: Connection, query: Any, column: Any, values: Iterable[Any]) -> Iterable[Any]:

@@ -155,6 +155,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Similar:
+    """An indexed file that looks like a picture."""
+
+    path: str
+    """Absolute."""
+    kind: Kind | None
+    """None when nothing but the hashes speaks for it."""
+    bits: int
+    """Hamming distance of the 256-bit hashes, in the orientation in which it is least."""
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
     """A match by looks instead of contents, or a person's word in its place."""
 
@@ -218,7 +230,7 @@ class Wanted:
     kinds: tuple[Kind, ...] = PRUNED
     """Of surplus; other rules than `VERIFIED` do not look at it."""
     unconfirmed: bool = False
-    """Take whole pictures whose match rests on thumbnails alone, as their files could not be read when they were matched."""
+    """Take whole pictures whose match rests on thumbnails alone, as a file could not be read when they were matched."""
 
 
 @dataclass(frozen=True, slots=True)

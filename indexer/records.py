@@ -133,10 +133,6 @@ class Fingerprint(NamedTuple):
     """Difference hash, 64 bits, unsigned, most significant bit first as imagehash orders it."""
     phash: bytes
     """DCT hash, 256 bits in 32 bytes, row by row of the 16×16 lowest frequencies."""
-    views: bytes
-    """Hashes of parts of the picture, as `views.py` lays them out."""
-    look: bytes
-    """16 bytes that are equal for pictures of equal pixels, whatever file they are in."""
     width: int
     """Pixels, upright, before any reduced-scale decode."""
     height: int
@@ -148,6 +144,10 @@ class Fingerprint(NamedTuple):
     """Root mean square contrast in the hash's frequencies, in grey levels; near 0 for flat pictures."""
     thumbnail: bytes
     """A JPEG of the upright picture, at most 192 pixels long."""
+    views: bytes
+    """Hashes of parts of the picture, as `views.py` lays them out."""
+    look: bytes
+    """16 bytes that are equal for pictures of equal pixels, whatever file they are in."""
 
 
 class Task(NamedTuple):

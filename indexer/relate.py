@@ -77,9 +77,7 @@ def _corrected(
             yield link
 
 
-def _apart(
-    links: Sequence[Linked], judged: Sequence[Judged]
-) -> tuple[set[tuple[int, int]], set[frozenset[bytes]]]:
+def _apart(links: Sequence[Linked], judged: Sequence[Judged]) -> tuple[set[tuple[int, int]], set[frozenset[bytes]]]:
     """The pairs of contents of one look, and the pairs of looks, that people's judgements keep apart."""
     contents = {_pair(*one.contents) for one in judged if one.verdict is Verdict.DIFFERENT}
     looks = {frozenset(one.looks) for one in judged if one.verdict is Verdict.DIFFERENT and len(set(one.looks)) == 2}

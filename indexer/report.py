@@ -12,12 +12,45 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from indexer.moves import Group, Kind, MatchRule, Member, MoveReport, Plan, Recovered, Surplus
+from indexer.moves import (
+    Evidence,
+    Group,
+    Kind,
+    MatchRule,
+    Member,
+    MoveReport,
+    Plan,
+    Recovered,
+    Similar,
+    Surplus,
+    Wanted,
+)
 from indexer.places import relative_to
 from indexer.records import IndexReport, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import bytes_text, count_text, printable, time_text
 
-_STAGES = {"scan": "looking for files", "read": "reading pictures", "draw": "drawing pictures"}
+_STAGES = {
+    "scan": "looking for files",
+    "read": "reading pictures",
+    "search": "searching",
+    "match": "comparing pictures",
+    "draw": "drawing pictures",
+}
+_RELATIONS = {
+    Kind.BYTES: "same bytes",
+    Kind.SAME: "same picture",
+    Kind.RECOLOURED: "other colours",
+    Kind.FLIPPED: "mirrored",
+    Kind.ROTATED: "turned",
+    Kind.EDITED: "edited",
+    Kind.HASH: "equal dHash, not verified",
+}
+_EVIDENCE = {
+    Evidence.PIXELS: "equal pixels, ",
+    Evidence.FILES: "",
+    Evidence.THUMBNAIL: "",
+    Evidence.PERSON: "as you decided, ",
+}
 UNVERIFIED = "Equal dHash is not verified: look-alikes are among these groups. Look before you prune."
 
 
@@ -44,13 +77,14 @@ def groups_text(groups: Iterable[Group]) -> Iterator[str]:
         yield ""
 
 
-def totals_text(groups: tuple[Group, ...], match: MatchRule) -> str:
+def totals_text(groups: tuple[Group, ...], wanted: Wanted) -> str:
     """Groups, surplus and the bytes to be freed in one sentence."""
+    rule = f"kinds: {', '.join(wanted.kinds)}" if wanted.match is MatchRule.VERIFIED else f"match: {wanted.match}"
     if not groups:
-        return f"No duplicates (match: {match})."
+        return f"No duplicates ({rule})."
     surplus = count_text(sum(len(group.surplus) for group in groups), "surplus file")
     size = bytes_text(sum(group.bytes for group in groups))
-    return f"{count_text(len(groups), 'group')}, {surplus}, {size} to be freed (match: {match})."
+    return f"{count_text(len(groups), 'group')}, {surplus}, {size} to be freed ({rule})."
 
 
 def group_json(group: Group) -> dict[str, Any]:
@@ -59,7 +93,12 @@ def group_json(group: Group) -> dict[str, Any]:
         "keep": shown(group.keeper.full_path),
         "why": group.reason,
         "surplus": [
-            {"path": shown(surplus.member.full_path), "kind": str(surplus.kind), "bits": surplus.bits}
+            {
+                "path": shown(surplus.member.full_path),
+                "kind": str(surplus.kind),
+                "bits": surplus.bits,
+                "evidence": str(surplus.evidence),
+            }
             for surplus in group.surplus
         ],
         "links": [shown(member.full_path) for member in group.links],
@@ -93,7 +132,21 @@ def _row(role: str, member: Member, remark: str) -> str:
 
 
 def _relation(surplus: Surplus) -> str:
-    return "same bytes" if surplus.kind is Kind.BYTES else "equal dHash, not verified"
+    """How a surplus file relates to its keeper, in words."""
+    words = _RELATIONS[surplus.kind]
+    if surplus.kind in {Kind.BYTES, Kind.HASH}:
+        return words
+    return f"{words}, {_EVIDENCE[surplus.evidence]}{count_text(surplus.bits, 'bit')}"
+
+
+def similar_text(found: Similar) -> str:
+    """A file that looks like a picture, on a line."""
+    return f"{found.kind or '-':10} {count_text(found.bits, 'bit'):>8}  {named(found.path)}"
+
+
+def similar_json(found: Similar) -> dict[str, Any]:
+    """A file that looks like a picture as an object: `path`, `kind` (null when only the hashes are near), `bits`."""
+    return {"path": shown(found.path), "kind": found.kind and str(found.kind), "bits": found.bits}
 
 
 # --- prune, undo, purge
@@ -102,9 +155,9 @@ def _relation(surplus: Surplus) -> str:
 def plan_text(plan: Plan) -> Iterator[str]:
     """A plan as `dups` shows it, and `prune` before anything moves."""
     yield from groups_text(plan.groups)
-    if plan.match is MatchRule.HASH and plan.groups:
+    if plan.wanted.match is MatchRule.HASH and plan.groups:
         yield UNVERIFIED
-    yield totals_text(plan.groups, plan.match)
+    yield totals_text(plan.groups, plan.wanted)
 
 
 def moves_text(report: MoveReport, deed: str) -> str:
@@ -141,7 +194,8 @@ def index_text(report: IndexReport) -> Iterator[str]:
         f"{count_text(report.files, 'file')}: {report.new:,} new, {report.changed:,} changed, {report.moved:,} moved,"
         f" {report.unchanged:,} unchanged; {report.gone:,} gone, {report.unreadable:,} unreadable"
     )
-    yield f"{count_text(report.decoded, 'picture')} decoded; {report.seconds:.1f} s in all"
+    matches = f", {count_text(report.matches, 'match')} found" if report.matches else ""
+    yield f"{count_text(report.decoded, 'picture')} decoded{matches}; {report.seconds:.1f} s in all"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
 

@@ -49,12 +49,12 @@ def bytes_text(size: int) -> str:
 def count_text(number: int, noun: str) -> str:
     """A number with its noun, in the plural where it is due.
 
-    >>> count_text(1, "file"), count_text(1234, "file"), count_text(2, "copy")
-    ('1 file', '1,234 files', '2 copies')
+    >>> count_text(1, "file"), count_text(1234, "file"), count_text(2, "copy"), count_text(3, "match")
+    ('1 file', '1,234 files', '2 copies', '3 matches')
     """
     if number == 1:
         return f"1 {noun}"
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun.endswith("ch") else "s")
     return f"{number:,} {plural}"
 
 

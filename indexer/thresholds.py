@@ -28,19 +28,23 @@ class Limits:
     colour_common: float
 
 
-CLOSE = Limits(worst=16.0, least=5.0, per_common=5.0, common=4.5, colour=22.0, colour_common=10.0)
+CLOSE = Limits(worst=16.0, least=6.0, per_common=5.0, common=4.5, colour=22.0, colour_common=10.0)
 """For the second look, from the two files."""
 THUMBNAIL = Limits(worst=22.0, least=8.0, per_common=6.0, common=6.0, colour=26.0, colour_common=12.0)
 """For stored thumbnails, whose own encoding differs."""
 
 MOST_GAIN = 1.6
-"""Largest factor between the contrasts of two files of the same picture; brightness and contrast +20 % on -20 % give 1.5."""
+"""Largest factor between the contrasts of two files of the same picture; +20 % against -20 % is 1.5."""
 MOST_SHIFT = 64.0
 """Largest change of a middle grey, in levels."""
 MOST_LOSS = 0.03
 """Share of a side that may be missing from one picture for both to be the same picture."""
 LEAST_OVERLAP = 0.6
-"""Share of a side that must be on both pictures to call one an edited copy of the other."""
+"""Share of a side that must be on both pictures to call one an edited copy of the other when they do not agree there."""
+GREY = 0.6
+"""Mean chroma, in levels, below which a picture is a grey one, and..."""
+COLOURFUL = 2.5
+"""... by which a tenth of the patches of its coloured copy differ from it."""
 LEAST_SIDE = 32
 """Pixels a side that the smaller picture must have to be the same as one of another size."""
 SHAPES_AGREE = 0.93
@@ -61,7 +65,9 @@ RADIUS = 23
 """Bits of 256 within which hashes of whole pictures propose a match. Of re-encoded, resized and toned copies of 250 photos,
 99.2 % lie within (brightness +20 %, the worst) and the strips find the rest."""
 LOW_RADIUS = 11
-"""Bits of 128 for crops and what borders enclose."""
+"""Bits of 128 for crops."""
+INNER_RADIUS = 15
+"""Bits of 128 for what borders enclose, whose edges are known to a pixel of the thumbnail only."""
 STRIP_RADIUS = 3
 """Bits of 63: of 250 photos with an opaque mark on a tenth of the area, 99 % keep a strip within."""
 STRIP_WHOLE = 96
@@ -69,17 +75,17 @@ STRIP_WHOLE = 96
 STRIP_SHARED = 64
 """A strip that more pictures than this have is a frame or a ground, and proposes nothing."""
 MOST_CANDIDATES = 64
-"""Matches that one picture is proposed in each search: the half with the most pixels, which keepers are chosen from, and the
-nearest others. It bounds what a folder of thousands of near copies costs."""
+"""Matches that one picture is proposed in each search: the half with the most pixels, which keepers are chosen from, and
+the nearest others. It bounds what a folder of thousands of near copies costs."""
 
 MATCHING = Recipe(
     name="match",
     version=1,
     parameters=" ".join(
         [
-            f"radius {RADIUS} {LOW_RADIUS} {STRIP_RADIUS} {STRIP_WHOLE} {STRIP_SHARED} {MOST_CANDIDATES}",
+            f"radius {RADIUS} {LOW_RADIUS} {INNER_RADIUS} {STRIP_RADIUS} {STRIP_WHOLE} {STRIP_SHARED} {MOST_CANDIDATES}",
             *(str(value) for limits in (CLOSE, THUMBNAIL) for value in asdict(limits).values()),
-            f"gain {MOST_GAIN} {MOST_SHIFT} loss {MOST_LOSS} {LEAST_OVERLAP} side {LEAST_SIDE}",
+            f"gain {MOST_GAIN} {MOST_SHIFT} grey {GREY} {COLOURFUL} loss {MOST_LOSS} {LEAST_OVERLAP} side {LEAST_SIDE}",
             f"shapes {SHAPES_AGREE} {WIDE} {MOSTLY_AGREES} {PARTLY_AGREES} {NEARLY_EQUAL} {TURNED_AGREES}",
         ]
     ),

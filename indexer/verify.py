@@ -20,8 +20,10 @@ from PIL import Image
 from indexer.compare import LEAST_PATCH, Comparison, compared, grid_size, patch_means
 from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, INNER, TURNS
 from indexer.moves import Kind
-from indexer.register import overlapping
+from indexer.register import overlapping, resemblance
 from indexer.thresholds import (
+    COLOURFUL,
+    GREY,
     LEAST_OVERLAP,
     LEAST_SIDE,
     MOST_GAIN,
@@ -43,6 +45,10 @@ _KIND_OF_TURN = tuple(
 """Half and quarter turns; the others mirror, and may turn as well."""
 _WHOLE_KINDS = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
 _ORDER = (*_WHOLE_KINDS, Kind.RECOLOURED, Kind.EDITED)
+Placement = tuple[int, tuple[Box, Box]]
+"""An orientation of the left picture, and the parts of the two that may show the same."""
+TRIED = 2
+"""Placements of a pair that are looked at closely."""
 MOST_OPACITY = 16.0
 """Levels of 255 by which the opacity of a patch may differ."""
 
@@ -89,7 +95,7 @@ def verified(left: Shown, right: Shown, hints: int, limits: Limits) -> Likeness 
         limits: `CLOSE` for pictures of some hundred pixels, `THUMBNAIL` for thumbnails.
     """
     best: Likeness | None = None
-    for turn, boxes in _placements(left.pixels, right.pixels, hints):
+    for turn, boxes in _likeliest(left.pixels, right.pixels, hints):
         turned = Shown(oriented(left.pixels, turn), left.opacity and oriented(left.opacity, turn), left.frames)
         found = _judged(turned, right, turn, boxes, limits)
         if found and (best is None or _rank(found) < _rank(best)):
@@ -97,6 +103,19 @@ def verified(left: Shown, right: Shown, hints: int, limits: Limits) -> Likeness 
         if best and best.kind in _WHOLE_KINDS:
             break
     return best
+
+
+def _likeliest(left: Image.Image, right: Image.Image, hints: int) -> list[Placement]:
+    """The placements that hints name and that look most alike at a glance, the likeliest first; the whole before parts."""
+    placements = list(_placements(left, right, hints))
+    if len(placements) <= TRIED:
+        return placements
+    left, right = left.convert("L"), right.convert("L")
+    scored = [
+        (-round(resemblance(oriented(left, turn), right, boxes), 2), place)
+        for place, (turn, boxes) in enumerate(placements)
+    ]
+    return [placements[place] for _score, place in sorted(scored)[:TRIED]]
 
 
 def _judged(left: Shown, right: Shown, turn: int, boxes: tuple[Box, Box], limits: Limits) -> Likeness | None:
@@ -113,21 +132,21 @@ def _judged(left: Shown, right: Shown, turn: int, boxes: tuple[Box, Box], limits
     return _likeness(left, right, turn, moved, loss, limits)
 
 
-def _likeness(  # noqa: PLR0913, PLR0917
-    left: Shown, right: Shown, turn: int, found: Comparison, loss: float, limits: Limits
-) -> Likeness | None:
+def _likeness(left: Shown, right: Shown, turn: int, found: Comparison, loss: float, limits: Limits) -> Likeness | None:
     kind = _kind(found, loss, turn, limits)
     if kind in _WHOLE_KINDS and not _same_file_kind(left, right, found):
         kind = Kind.EDITED
-    return kind and Likeness(kind, turn, round(found.worst, 2), round(found.colour, 2), round(found.agreement, 3))
+    if kind is None:
+        return None
+    return Likeness(kind, turn, round(found.worst, 2), round(found.colour, 2), round(found.agreement, 3))
 
 
 def _kind(found: Comparison, loss: float, turn: int, limits: Limits) -> Kind | None:
     """The kind that measures speak for."""
-    if loss > 1 - LEAST_OVERLAP:
-        return None
     if _agrees(found, limits):
         return _KIND_OF_TURN[turn] if loss <= MOST_LOSS else Kind.EDITED
+    if loss > 1 - LEAST_OVERLAP:
+        return None
     if _close(found, limits) and loss <= MOST_LOSS:
         return Kind.RECOLOURED
     if turn and found.agreement < TURNED_AGREES:
@@ -145,6 +164,7 @@ def _agrees(found: Comparison, limits: Limits) -> bool:
     return (
         toned
         and _close(found, limits)
+        and not (found.saturation < GREY and found.colour_common > COLOURFUL)
         and found.colour <= limits.colour
         and found.colour_common <= limits.colour_common
     )
@@ -157,7 +177,7 @@ def _close(found: Comparison, limits: Limits) -> bool:
 
 
 def _same_file_kind(left: Shown, right: Shown, found: Comparison) -> bool:
-    """False when what the compared pixels do not show differs, or may: opacity, further frames, detail that is too small."""
+    """False when what the compared pixels do not show differs, or may: opacity, further frames, detail too small."""
     if left.frames or right.frames:
         return False
     if left.pixels.size != right.pixels.size and found.side < LEAST_SIDE:
@@ -193,7 +213,7 @@ def oriented(picture: Image.Image, turn: int) -> Image.Image:
     return picture
 
 
-def _placements(left: Image.Image, right: Image.Image, hints: int) -> Iterator[tuple[int, tuple[Box, Box]]]:
+def _placements(left: Image.Image, right: Image.Image, hints: int) -> Iterator[Placement]:
     """Each orientation of the left picture, and the boxes of the two that may show the same, which hints name."""
     for turn in range(TURNS):
         if hints >> turn & 1:

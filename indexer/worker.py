@@ -10,14 +10,15 @@ import signal
 import sys
 from multiprocessing import forkserver
 
-from indexer import closeup as closeup  # loaded once, in the server that workers are forked from
+from indexer import closeup
 from indexer.decode import formats
 
 MEMORY_BYTES = 2 << 30
 """Address space of a worker; a picture that needs more gets a MemoryError, and the worker goes on."""
 _PR_SET_PDEATHSIG = 1
 
-formats()  # plugins are loaded once, in the server that workers are forked from
+PRELOADED = (closeup, formats())
+"""Code and plugins that are loaded once, in the server that workers are forked from."""
 
 
 def confine() -> None:

@@ -1,0 +1,91 @@
+"""The commands about single pictures: what looks like one, and what people decide on two."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from indexer import report
+from indexer.errors import EXIT_DONE, UsageError
+from indexer.locate import require_database
+from indexer.moves import Verdict
+from indexer.options import Database, Json, opened
+from indexer.text import count_text
+
+Export = Annotated[str | None, typer.Option("--export", metavar="FILE", help="Write all decisions; - prints them.")]
+Import = Annotated[str | None, typer.Option("--import", metavar="FILE", help="Add decisions; - reads standard input.")]
+Two = Annotated[list[str] | None, typer.Argument(metavar="A B", help="Two files.")]
+
+
+def similar(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture; it need not be indexed.")],
+    count: Annotated[int, typer.Option("-k", min=1, max=1_000, metavar="N", help="How many to list.")] = 10,
+    json: Json = False,
+    db: Database = None,
+) -> int:
+    """List what the index holds that looks like a picture, the nearest first. Changes nothing.
+
+    The kind says what was verified; without one, only the hashes are near. The distance is in bits of 256.
+    """
+    for found in opened(require_database(db)).similar(image, count):
+        if json:
+            report.print_json(report.similar_json(found))
+        else:
+            report.print_lines([report.similar_text(found)])
+    return EXIT_DONE
+
+
+def decide(
+    files: Two = None,
+    different: Annotated[bool, typer.Option("--different", help="They are different pictures.")] = False,
+    same: Annotated[bool, typer.Option("--same", help="They show the same picture.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Take back what was decided.")] = False,
+    export: Export = None,
+    take: Import = None,
+    db: Database = None,
+) -> int:
+    """Remember your judgement on two pictures; it outranks the machine's from then on.
+
+    It is kept with what the files hold, not with their names: it survives renames and moves.
+    """
+    verdicts = {Verdict.DIFFERENT: different, Verdict.SAME: same, None: forget}
+    chosen = [verdict for verdict, wanted in verdicts.items() if wanted]
+    deeds = (bool(files), export is not None, take is not None)
+    if sum(deeds) != 1 or (bool(files) != bool(chosen)) or len(chosen) > 1 or (files and len(files) != 2):
+        raise UsageError("say what to decide", "imgindex decide A B --different, or --same, --forget; see --help")
+    index = opened(require_database(db))
+    if files:
+        index.decide(files[0], files[1], chosen[0])
+    elif export is not None:
+        _write(export, index.decisions_json())
+    elif take is not None:
+        report.print_lines([f"{count_text(index.import_decisions(_lines(take)), 'decision')} taken in."])
+    return EXIT_DONE
+
+
+def _write(target: str, lines: Iterable[str]) -> None:
+    """Lines to a new file, or to standard output."""
+    if target == "-":
+        report.print_lines(lines)
+        return
+    try:
+        with open(target, "x", encoding="utf-8") as stream:
+            stream.writelines(line + "\n" for line in lines)
+    except FileExistsError as error:
+        raise UsageError(f"'{report.named(target)}' exists already", "name a new file") from error
+    except OSError as error:
+        raise UsageError(f"cannot write '{report.named(target)}': {error.strerror}") from error
+
+
+def _lines(source: str) -> list[str]:
+    """The lines of a file, or of standard input."""
+    try:
+        if source == "-":
+            return sys.stdin.read().splitlines()
+        with open(source, encoding="utf-8") as stream:
+            return stream.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read '{report.named(source)}': {error}") from error
