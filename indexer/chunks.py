@@ -1,4 +1,4 @@
-"""Hashes cut into chunks: which chunks, equal hashes taken together, and tables of hashes by what a chunk holds.
+"""Hashes word by word, how near they are, equal ones taken together, and tables of them by what a chunk of bits holds.
 
 Two hashes within a radius are within a chunk's own radius in one chunk at least (the pigeonhole principle).
 
@@ -8,7 +8,7 @@ Source: Norouzi, Punjani and Fleet, "Fast Search in Hamming Space with Multi-Ind
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -140,6 +140,32 @@ def transposed(words: Columns) -> Columns:
             bits = bits ^ swapped ^ (swapped << np.uint64(shift))
         turned.append(bits)
     return tuple(turned)
+
+
+def closeness_of(sides: Sequence[Columns], known: Columns) -> NDArray[np.uint16]:
+    """Eight times the distance plus the orientation, least over the orientations.
+
+    Args:
+        sides: The queries, and when they may be oriented in any way, the transposed queries.
+        known: The known hashes; their arrays and those of the queries broadcast to the result's shape.
+    """
+    if len(sides) == 1:
+        first, *others = _apart(sides[0], known)
+        return sum(others, start=first) * 8
+    ways: list[NDArray[np.uint16]] = []
+    for number, side in enumerate(sides):
+        a, b, c, d = _apart(side, known)
+        mirrored = (a + b + c + d, a + c + 128 - b - d, a + b + 128 - c - d, a + d + 128 - b - c)
+        ways += [total * 8 + (4 * number + mirror) for mirror, total in enumerate(mirrored)]
+    least = ways[0]
+    for other in ways[1:]:
+        np.minimum(least, other, out=least)
+    return least
+
+
+def _apart(side: Columns, known: Columns) -> list[NDArray[np.uint16]]:
+    """The distances word by word."""
+    return [np.bitwise_count(left ^ right).astype(np.uint16) for left, right in zip(side, known, strict=True)]
 
 
 def classes_of(hashes: Words) -> Classes:

@@ -7,6 +7,7 @@ files, at a few hundred pixels, while they still hold the bytes that were finger
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -14,11 +15,12 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from indexer.compare import GRID_SIDE
+from indexer.compare import GRID_PIXELS
 from indexer.decode import (
     MAX_JPEG_PIXELS,
     MAX_PIXELS,
     TRANSPARENT,
+    TURNED,
     flattened,
     formats,
     levelled,
@@ -30,6 +32,8 @@ from indexer.moves import Evidence, Kind
 from indexer.thresholds import CLOSE, THUMBNAIL
 from indexer.verify import Likeness, Shown, verified
 
+LOSSLESS = frozenset(("PNG", "BMP", "DIB", "GIF"))
+"""Formats that give back the pixels they were given; others may or may not."""
 MOST_CLOSEUPS = 64
 """Kept for the length of a batch, in which a picture may stand in many pairs."""
 
@@ -122,16 +126,19 @@ def shown(data: bytes) -> Shown:
             raise Image.DecompressionBombError
         frames = not is_jpeg and bool(getattr(picture, "is_animated", False))
         if is_jpeg:
-            scale = GRID_SIDE / max(picture.size)
-            wanted = [max(1, min(side, round(side * scale))) for side in picture.size]
+            scale = min(1.0, math.sqrt(GRID_PIXELS / (picture.width * picture.height)))
+            wanted = [max(1, round(side * scale)) for side in picture.size]
             picture.draft("RGB" if picture.mode == "RGB" else "L", (wanted[0], wanted[1]))
         picture.load()
         orientation = orientation_of(picture)
         layers = levelled(picture)
-        factor = max(layers.size) // GRID_SIDE
+        factor = int(math.sqrt(layers.width * layers.height / GRID_PIXELS))
         layers = layers.reduce(factor) if factor > 1 else layers
         opacity = layers.convert("RGBA").getchannel("A") if layers.mode in TRANSPARENT else None
         if opacity is not None and opacity.getextrema() == (255, 255):
             opacity = None
         pixels = upright(flattened(layers), orientation).convert("RGB")
-        return Shown(pixels, opacity and upright(opacity, orientation), frames)
+        exact = None
+        if picture.format in LOSSLESS:
+            exact = picture.size if orientation not in TURNED else picture.size[::-1]
+        return Shown(pixels, opacity and upright(opacity, orientation), frames, exact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,16 +15,18 @@ from indexer.views import Box
 Floats = NDArray[np.float32]
 Size = tuple[int, int]
 
-GRID_SIDE = 240
-"""Pixels of the grid's longer side, where the smaller picture has them; libjpeg's half of a 500-pixel picture is enough."""
+GRID_PIXELS = 240 * 180
+"""Pixels of the grid, where the smaller picture has them; libjpeg's half of a 500-pixel photo is enough."""
 PATCHES = 24
-"""A patch is this part of the longer side."""
+"""A patch is this part of a square of the grid's area, along a side."""
 LEAST_PATCH = 3
 """Pixels."""
 SOFTENED_SIDE = 48
 """From this many pixels on, grids are blurred by one pixel: what sharpening and resampling change most."""
 EDGE_SHIFT = 0.5
 """Pixels by which an edge may be out of place without counting."""
+EDGE = 3.0
+"""Levels from pixel to pixel that make an edge."""
 CLIPPED = (5, 250)
 """Levels beyond which brightening or darkening has cut a pixel's value off."""
 CORRELATED = 0.7
@@ -57,9 +60,8 @@ class Comparison:
 
     @property
     def side(self) -> int:
-        """The longer side of the grid, in pixels."""
-        rows, columns, _channels = self.plain.shape
-        return max(rows, columns)
+        """The side of a square of the grid's area, in pixels."""
+        return round(math.sqrt(len(self.plain) * len(self.plain[0])))
 
     @cached_property
     def luma(self) -> tuple[Floats, Floats]:
@@ -94,13 +96,20 @@ class Comparison:
         return _exceeded_by(self.differences, 0.5)
 
     @cached_property
+    def equal(self) -> float:
+        """Share of the patches that do not differ at all."""
+        return float((self.differences == 0).mean())
+
+    @cached_property
     def colours(self) -> Floats:
         """Of each patch: mean difference of chroma, in levels of YCbCr."""
         change = self.other - self.toned
         first, second = self.luma
         lighter = second - first
-        blue = patch_means(0.564 * (change[:, :, 2] - lighter), LEAST_PATCH)
-        red = patch_means(0.713 * (change[:, :, 0] - lighter), LEAST_PATCH)
+        blue, red = (
+            patch_means(np.asarray(share * (change[:, :, channel] - lighter), np.float32), LEAST_PATCH)
+            for share, channel in ((0.564, 2), (0.713, 0))
+        )
         return patch_means(np.hypot(blue, red), self._patch)
 
     @cached_property
@@ -114,6 +123,12 @@ class Comparison:
         return _exceeded_by(self.colours, 0.1)
 
     @cached_property
+    def plainness(self) -> float:
+        """Share of the pixels that have no edge in either picture."""
+        first, second = (_steepness(plane) < EDGE for plane in self.luma)
+        return float((first & second).mean())
+
+    @cached_property
     def saturation(self) -> float:
         """Mean chroma of the greyer picture, in levels of YCbCr."""
         return min(_saturation(picture) for picture in (self.plain, self.other))
@@ -124,8 +139,8 @@ class Comparison:
 
         Source: the structure term of SSIM (Wang et al., IEEE Trans. Image Processing 13(4), 2004), weighted by contrast.
         """
-        first, second = self.luma
-        window = max(5, round(self.side / 14))
+        first, second = (plane[::2, ::2] for plane in self.luma)  # shapes of this size are seen as well in a quarter
+        window = max(LEAST_PATCH, round(self.side / 28))
         means = patch_means(first, window), patch_means(second, window)
         spreads = [
             np.maximum(patch_means(plane * plane, window) - mean * mean, 0)
@@ -160,10 +175,10 @@ def compared(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -> C
 
 
 def grid_size(*boxes: Box) -> Size:
-    """Columns and rows of the grid for parts of pictures: no more than each has, no more than `GRID_SIDE`."""
+    """Columns and rows of the grid for parts of pictures: no more than each has, together no more than `GRID_PIXELS`."""
     width = min(box[2] - box[0] for box in boxes)
     height = min(box[3] - box[1] for box in boxes)
-    scale = min(1.0, GRID_SIDE / max(width, height))
+    scale = min(1.0, math.sqrt(GRID_PIXELS / (width * height)))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -175,9 +190,9 @@ def in_pixels(picture: Image.Image, box: Box) -> Box:
 
 def _on_grid(picture: Image.Image, box: Box, size: Size) -> Floats:
     """A part of a picture at the grid's size, slightly blurred; shape (rows, columns, 3)."""
-    sampled = picture.resize(size, Image.Resampling.LANCZOS, box=box)
+    sampled = picture.resize(size, Image.Resampling.BILINEAR, box=box)
     if min(size) >= SOFTENED_SIDE:
-        sampled = sampled.filter(ImageFilter.GaussianBlur(1))
+        sampled = sampled.filter(ImageFilter.BoxBlur(1))
     return np.asarray(sampled, dtype=np.float32)
 
 
@@ -237,16 +252,25 @@ def _steepness(plane: Floats) -> Floats:
 
 
 def patch_means(plane: Floats, side: int) -> Floats:
-    """The mean of each square of a side, at every place that it fits.
-
-    Source: summed area tables (Crow, SIGGRAPH 1984).
-    """
+    """The mean of each square of a side, at every place that it fits."""
     rows, columns = (min(side, length) for length in plane.shape)
-    sums = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1))
-    np.cumsum(plane, axis=0, dtype=np.float64, out=sums[1:, 1:])
-    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
-    found = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
-    return np.asarray(found / (rows * columns), dtype=np.float32)
+    sums = _running_sums(_running_sums(plane, rows).T, columns).T
+    return np.asarray(sums / np.float32(rows * columns))
+
+
+def _running_sums(plane: Floats, length: int) -> Floats:
+    """The sum of each `length` rows that follow each other, by sums of 1, 2, 4, … rows."""
+    count = len(plane) - length + 1
+    power, powers = plane, []
+    for bit in range(length.bit_length()):
+        powers.append(power)
+        power = power[: -(1 << bit)] + power[1 << bit :] if len(power) > 1 << bit else power
+    start, total = 0, np.zeros((count, *plane.shape[1:]), dtype=np.float32)
+    for bit, sums in enumerate(powers):
+        if length >> bit & 1:
+            total += sums[start : start + count]
+            start += 1 << bit
+    return total
 
 
 def _exceeded_by(values: Floats, share: float) -> float:

@@ -39,6 +39,8 @@ PLUGINS = {"HEIF": ("pillow_heif", "heif"), "JXL": ("pillow_jxl", "jxl")}
 """Format → module that adds it, and the extra of imgindex that installs it."""
 TRANSPARENT = frozenset(("LA", "La", "RGBA", "RGBa", "PA"))
 """Modes with a layer of opacity."""
+_PIXELS_AT_ONCE = 1 << 20
+"""So many pixels of a large picture are converted and digested at a time."""
 ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,7 +58,7 @@ _START_OF_SCAN, _APP1, _APP2 = b"\xda", b"\xe1", b"\xe2"
 """Markers of JPEG segments."""
 _PLAIN_COLOURS = {"Gray": ("L", "GRAY"), "YCbCr": ("RGB", "RGB"), "RGB": ("RGB", "RGB")}
 """A JPEG's colour space → the mode Pillow gives it, and what to decode it to."""
-_TURNED = (5, 6, 7, 8)
+TURNED = (5, 6, 7, 8)
 """With these orientations, width and height change places."""
 
 
@@ -208,10 +210,10 @@ def _decode_any(data: bytes) -> Fingerprint:
         layers = reduced(picture)
         small = upright(flattened(layers), orientation)
         unseen = b"" if is_jpeg else _unseen(picture, layers, data)
-        if orientation in _TURNED:
+        if orientation in TURNED:
             width, height = height, width
         found = fingerprint(np.asarray(small), width=width, height=height, format=name, mode=mode, unseen=unseen)
-        return found if found.detail >= LOW_DETAIL else found._replace(look=_look_of_all(data, found.look))
+        return found if found.detail >= LOW_DETAIL else found._replace(look=_look_of_all(data, unseen))
 
 
 def _unseen(picture: Image.Image, layers: Image.Image, data: bytes) -> bytes:
@@ -227,15 +229,20 @@ def _unseen(picture: Image.Image, layers: Image.Image, data: bytes) -> bytes:
     return b"" if opacity.getextrema() == (255, 255) else hashlib.sha256(opacity.tobytes()).digest()
 
 
-def _look_of_all(data: bytes, look: bytes) -> bytes:
+def _look_of_all(data: bytes, unseen: bytes) -> bytes:
     """The look of a picture with hardly anything on it: of every pixel, as a speck would vanish at any smaller scale."""
     with Image.open(BytesIO(data), formats=formats()) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             return hashlib.sha256(data).digest()[:16]
-        orientation = orientation_of(picture)
-        whole = picture if picture.mode.startswith(("I", "F")) else picture.convert("RGBA")
-        pixels = upright(whole, orientation)
-        return hashlib.sha256(f"{pixels.mode} {pixels.size} ".encode() + look + pixels.tobytes()).digest()[:16]
+        picture.load()
+        pixels = upright(picture, orientation_of(picture))
+        mode = pixels.mode if pixels.mode.startswith(("I", "F")) else "RGBA"
+        look = hashlib.sha256(f"{mode} {pixels.size} ".encode() + unseen)
+        rows = max(1, _PIXELS_AT_ONCE // pixels.width)
+        for top in range(0, pixels.height, rows):
+            band = pixels.crop((0, top, pixels.width, min(top + rows, pixels.height)))
+            look.update((band if band.mode == mode else band.convert(mode)).tobytes())
+        return look.digest()[:16]
 
 
 @cache

@@ -9,7 +9,7 @@ Source: Norouzi, Punjani and Fleet, "Fast Search in Hamming Space with Multi-Ind
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +26,7 @@ from indexer.chunks import (
     Words,
     cheapest_scheme,
     classes_of,
+    closeness_of,
     columns,
     keys,
     table_of,
@@ -36,11 +37,13 @@ from indexer.pairs import LARGE, LARGEST_BLOCK, Found, Packed, closest, each_onc
 
 SLICE = 1 << 20
 """Candidates looked at in one go."""
-TILE = 1 << 16
+TILE = 1 << 17
 """Hashes compared in one go, so that their distances stay in the processor's cache."""
 CROWD = 256
 """Known hashes that equal a query in one chunk, above which it is looked at together with its likes."""
 CROWD_ROWS = 256
+LEAST_BLOCK = 1 << 10
+"""Queries; smaller blocks take longer than they gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +195,7 @@ def _check(queries: Words, known: Words, radius: int, manner: _Manner) -> None:
 def _block_by_block(search: _Search, manner: _Manner, pool: ThreadPoolExecutor) -> Iterator[tuple[int, Packed]]:
     """The pairs of blocks of queries in order, each with the block's first query; few blocks are under way at a time."""
     count = len(search.limits)
-    block = (
-        min(manner.tuning.block, max(CROWD_ROWS, LARGE // (2 * manner.most))) if manner.most else manner.tuning.block
-    )
+    block = _block(count, manner)
     waiting = deque((start, min(start + block, count)) for start in range(0, count, block))
     running: deque[tuple[int, int, Future[Packed | None]]] = deque()
     while waiting or running:
@@ -209,6 +210,13 @@ def _block_by_block(search: _Search, manner: _Manner, pool: ThreadPoolExecutor) 
         middle = (start + stop) // 2
         for span in ((middle, stop), (start, middle)):
             running.appendleft((*span, pool.submit(_pairs_of, search.part(*span))))
+
+
+def _block(queries: int, manner: _Manner) -> int:
+    """Queries in a block: as asked for, but fewer where their pairs could be too many or threads would run out of work."""
+    holding = LARGE // manner.most if manner.most else LARGE
+    sharing = queries // (8 * manner.threads)
+    return min(manner.tuning.block, max(LEAST_BLOCK, min(holding, sharing)))
 
 
 def _pairs_of(search: _Search) -> Packed | None:
@@ -226,13 +234,13 @@ def _pairs_of(search: _Search) -> Packed | None:
 
 
 def _kept(search: _Search, batches: list[Packed]) -> Packed:
-    """Pairs, each once, that the final choice may need.
+    """Pairs, each once, that the final choice among single hashes may need; see `members_of`.
 
-    Of the known hashes that stand for several equal ones, each is the first: the first `most // 2` of all have no others
-    among them than the first `most // 2` of these, and the nearest `most` no others than the nearest `most` of these.
+    A known hash that stands for several equal ones is the first of them. So the first `most // 2` of all are among those
+    that the first `most // 2` of these stand for, and what is nearest of the others among those that the nearest stand for.
     """
     pairs = each_once(batches)
-    return pairs if search.most is None else closest(pairs, search.most // 2, search.most // 2 + search.most)
+    return pairs if search.most is None else closest(pairs, search.most // 2, search.most)
 
 
 def _batches(search: _Search) -> Iterator[Packed]:
@@ -319,7 +327,7 @@ def _measured(search: _Search, candidates: Integers) -> Packed:
     """Those candidates whose whole hashes are within the radius."""
     queries, known = candidates >> 32, candidates & 0xFFFFFFFF
     sides = [tuple(word[queries] for word in side) for side in search.sides]
-    closeness = _closeness(sides, tuple(word[known] for word in search.known))
+    closeness = closeness_of(sides, tuple(word[known] for word in search.known))
     near = closeness >> 3 <= search.radius
     return packed(queries[near], known[near], closeness[near])
 
@@ -352,7 +360,7 @@ def _compared(search: _Search, rows: Integers, known: Integers) -> Iterator[Pack
         limits = search.limits[here]
         width = int(np.searchsorted(known, limits.max()))
         sides = [tuple(word[here, None] for word in side) for side in search.sides]
-        closeness = _closeness(sides, tuple(word[:width] for word in words))
+        closeness = closeness_of(sides, tuple(word[:width] for word in words))
         near = (closeness >> 3 <= search.radius) & (known[:width] < limits[:, None])
         if search.most is not None:
             near = _thinned(near, closeness >> 3, search.most)
@@ -361,34 +369,8 @@ def _compared(search: _Search, rows: Integers, known: Integers) -> Iterator[Pack
 
 
 def _thinned(near: NDArray[np.bool_], bits: NDArray[np.integer], most: int) -> NDArray[np.bool_]:
-    """Without pairs that are neither among a row's first `most` nor within the distance in which there are 2 · `most`."""
-    if 2 * most >= near.shape[1]:
+    """Without pairs that are neither among a row's first `most // 2` nor within the distance in which there are `most`."""
+    if most >= near.shape[1]:
         return near
-    limit = np.partition(np.where(near, bits, 0xFFFF), 2 * most, axis=1)[:, 2 * most, None]
-    return near & ((bits <= limit) | (np.cumsum(near, axis=1, dtype=np.int32) <= most))
-
-
-def _closeness(sides: Sequence[Columns], known: Columns) -> NDArray[np.uint16]:
-    """Eight times the distance plus the orientation, least over the orientations.
-
-    Args:
-        sides: The queries, and when they may be oriented in any way, the transposed queries.
-        known: The known hashes; their arrays and those of the queries broadcast to the result's shape.
-    """
-    if len(sides) == 1:
-        first, *others = _apart(sides[0], known)
-        return sum(others, start=first) * 8
-    ways: list[NDArray[np.uint16]] = []
-    for number, side in enumerate(sides):
-        a, b, c, d = _apart(side, known)
-        mirrored = (a + b + c + d, a + c + 128 - b - d, a + b + 128 - c - d, a + d + 128 - b - c)
-        ways += [total * 8 + (4 * number + mirror) for mirror, total in enumerate(mirrored)]
-    least = ways[0]
-    for other in ways[1:]:
-        np.minimum(least, other, out=least)
-    return least
-
-
-def _apart(side: Columns, known: Columns) -> list[NDArray[np.uint16]]:
-    """The distances word by word."""
-    return [np.bitwise_count(left ^ right).astype(np.uint16) for left, right in zip(side, known, strict=True)]
+    limit = np.partition(np.where(near, bits, 0xFFFF), most - 1, axis=1)[:, most - 1, None]
+    return near & ((bits <= limit) | (np.cumsum(near, axis=1, dtype=np.int32) <= most // 2))

@@ -70,7 +70,7 @@ def members_of(pairs: Packed, start: int, classes: Classes, bounds: Integers, mo
     """Pairs of queries and classes of equal hashes as pairs of queries and hashes, a bounded number at a time.
 
     Args:
-        pairs: Of some queries, with more than `most` classes a query where it takes them to find the closest members.
+        pairs: Of some queries and classes, by the class's place.
         start: The index of the query in row 0.
         classes: What the pairs call known hashes.
         bounds: For each query, the known hash at which it stops looking.

@@ -29,11 +29,16 @@ from indexer.thresholds import (
     MOST_GAIN,
     MOST_LOSS,
     MOST_SHIFT,
+    MOST_STRETCH,
     MOSTLY_AGREES,
     NEARLY_EQUAL,
     PARTLY_AGREES,
+    PLAIN,
     SHAPES_AGREE,
     TURNED_AGREES,
+    UNTOUCHED,
+    UNTOUCHED_COLOUR,
+    UNTOUCHED_SHARE,
     WIDE,
     Limits,
 )
@@ -63,6 +68,15 @@ class Shown:
     """Mode L, of the same size; None when it is opaque."""
     frames: bool = False
     """True when the file holds more pictures than this one."""
+    exact: tuple[int, int] | None = None
+    """Width and height of a file that keeps every pixel as it was; None for lossy formats."""
+
+    def turned(self, turn: int) -> Shown:
+        """The same in another orientation."""
+        if not turn:
+            return self
+        exact = self.exact and (self.exact[::-1] if turn & 4 else self.exact)
+        return Shown(oriented(self.pixels, turn), self.opacity and oriented(self.opacity, turn), self.frames, exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,7 @@ def verified(left: Shown, right: Shown, hints: int, limits: Limits) -> Likeness 
     """
     best: Likeness | None = None
     for turn, boxes in _likeliest(left.pixels, right.pixels, hints):
-        turned = Shown(oriented(left.pixels, turn), left.opacity and oriented(left.opacity, turn), left.frames)
+        turned = left.turned(turn)
         found = _judged(turned, right, turn, boxes, limits)
         if found and (best is None or _rank(found) < _rank(best)):
             best = found
@@ -164,7 +178,7 @@ def _agrees(found: Comparison, limits: Limits) -> bool:
     return (
         toned
         and _close(found, limits)
-        and not (found.saturation < GREY and found.colour_common > COLOURFUL)
+        and not (found.colour_common > COLOURFUL and found.saturation < GREY)
         and found.colour <= limits.colour
         and found.colour_common <= limits.colour_common
     )
@@ -182,13 +196,24 @@ def _same_file_kind(left: Shown, right: Shown, found: Comparison) -> bool:
         return False
     if left.pixels.size != right.pixels.size and found.side < LEAST_SIDE:
         return False
-    if left.opacity is None and right.opacity is None:
-        return True
+    if _stretched(left.pixels, right.pixels) > MOST_STRETCH and found.plainness >= PLAIN:
+        return False
+    if left.exact is not None and left.exact == right.exact and found.equal >= UNTOUCHED_SHARE:
+        touched = found.worst > UNTOUCHED or found.colour > UNTOUCHED_COLOUR
+        return not touched and _opacity_differs(left, right) <= MOST_OPACITY
     return _opacity_differs(left, right) <= MOST_OPACITY
+
+
+def _stretched(left: Image.Image, right: Image.Image) -> float:
+    """Share by which the aspects of two pictures differ, less what rounding to whole pixels explains."""
+    aspects = sorted((left.width * right.height, right.width * left.height))
+    return aspects[1] / aspects[0] - 1 - 1 / min(*left.size, *right.size)
 
 
 def _opacity_differs(left: Shown, right: Shown) -> float:
     """The largest difference of opacity in a patch, 0 to 255."""
+    if left.opacity is None and right.opacity is None:
+        return 0.0
     size = grid_size((0, 0, *left.pixels.size), (0, 0, *right.pixels.size))
     first, second = (
         np.asarray((shown.opacity or Image.new("L", shown.pixels.size, 255)).resize(size), dtype=np.float32)

@@ -65,7 +65,7 @@ def views_of(spectrum: Floats, inner: Floats | None) -> bytes:
             the transform's length so that their root mean square is in grey levels.
         inner: The same of what a plain border encloses; None without one.
     """
-    values: Floats = (_PARTS @ spectrum @ _PARTS.T).ravel()
+    values: Floats = np.asarray(_PARTS @ spectrum @ _PARTS.T, dtype=np.float32).ravel()
     strips: Floats = values.take(_STRIP_INDEX)
     strips[:, 0] = 0
     strip_loudness = loudness(strips)

@@ -60,6 +60,8 @@ TURNS = {
 }
 """EXIF orientation → how a picture that is to be shown upright is stored (Exif 2.3, tag 274, worked by hand)."""
 
+LOSSLESS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}}
+
 
 @pytest.fixture(autouse=True)
 def _hurry() -> Iterator[None]:
@@ -75,9 +77,21 @@ def _hurry() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def taken(picture: Image.Image, *, format: str, mode: str) -> Fingerprint:  # noqa: A002 - Pillow's word
-    """The fingerprint of pixels that need no shrinking."""
-    return fingerprint(np.asarray(picture), width=picture.width, height=picture.height, format=format, mode=mode)
+def taken(
+    picture: Image.Image,
+    *,
+    format: str,  # noqa: A002 - Pillow's word
+    mode: str,
+    size: tuple[int, int] | None = None,
+) -> Fingerprint:
+    """The fingerprint of pixels that need no shrinking, or were shrunk from a size."""
+    width, height = size or picture.size
+    return fingerprint(np.asarray(picture), width=width, height=height, format=format, mode=mode)
+
+
+def look(picture: Image.Image, format: str = "PNG", **options: Any) -> bytes:  # noqa: A002
+    """The look of a picture that was saved in a format."""
+    return decode(encoded(picture, format, **options)).look
 
 
 def opaque() -> Image.Image:
@@ -85,6 +99,14 @@ def opaque() -> Image.Image:
     layered = COLOUR.copy()
     layered.putalpha(255)
     return layered
+
+
+def speckled(width: int, height: int) -> Image.Image:
+    """A white page with three grey specks, too faint to be told from a blank one by its hashes."""
+    picture = Image.new("RGB", (width, height), "white")
+    for place in ((3, 5), (40, 7), (width - 2, height - 30)):
+        picture.putpixel(place, (100, 100, 100))
+    return picture
 
 
 def strokes(mode: str = "RGBA", size: tuple[int, int] = (150, 120)) -> Image.Image:
@@ -260,7 +282,7 @@ def test_decode_shrinks_by_averaging(number: int) -> None:
 
     found = decode(encoded(picture, "PNG"))
 
-    assert found == taken(picture.reduce(4), format="PNG", mode="RGB")._replace(width=700, height=500 + number)
+    assert found == taken(picture.reduce(4), format="PNG", mode="RGB", size=picture.size)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (3, 2), (3000, 8), (8, 3000)])
@@ -409,7 +431,7 @@ def test_decode_puts_transparent_pictures_on_white(
     picture: Image.Image,
     options: dict[str, Any],
 ) -> None:
-    """What is transparent is white, whatever colour hides there: the fingerprint is that of the flattened pixels."""
+    """What is transparent is white, whatever colour hides there: all but the look is that of the flattened pixels."""
     if format not in formats():
         pytest.skip(f"{format} cannot be decoded here")
     stored = encoded(picture, format, **options)
@@ -418,7 +440,8 @@ def test_decode_puts_transparent_pictures_on_white(
 
     with Image.open(BytesIO(stored)) as opened:
         expected = taken(on_white(opened), format=format, mode=opened.mode)
-    assert found == expected
+    assert found == expected._replace(look=found.look)
+    assert found.look != expected.look
 
 
 def test_decode_puts_large_transparent_pictures_on_white() -> None:
@@ -430,6 +453,175 @@ def test_decode_puts_large_transparent_pictures_on_white() -> None:
     dhash, phash = bits_between(found, taken(on_white(picture).reduce(5), format="", mode=""))
     assert (dhash <= 1, phash <= 10) == (True, True), (dhash, phash)
     assert found.detail > 10
+
+
+@pytest.mark.parametrize(
+    ("format", "picture", "options"),
+    [
+        pytest.param("PNG", COLOUR, {"compress_level": 1}, id="PNG packed otherwise"),
+        pytest.param("PNG", COLOUR, {"transparency": (1, 2, 3)}, id="PNG, an unused colour transparent"),
+        pytest.param("PNG", opaque(), {}, id="PNG with alpha that hides nothing"),
+        pytest.param("BMP", COLOUR, {}, id="BMP"),
+        pytest.param("TIFF", COLOUR, {"compression": "tiff_lzw"}, id="TIFF"),
+        pytest.param("WEBP", COLOUR, {"lossless": True}, id="WebP"),
+    ],
+)
+@pytest.mark.parametrize("size", [(120, 90), (1000, 750)])
+def test_look_is_equal_when_the_pixels_are(
+    format: str,  # noqa: A002
+    picture: Image.Image,
+    options: dict[str, Any],
+    size: tuple[int, int],
+) -> None:
+    """The same pixels look the same in every format that keeps them."""
+    assert look(picture.resize(size), format, **options) == look(COLOUR.resize(size))
+
+
+@pytest.mark.parametrize("blank", [False, True])
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_look_is_equal_when_exif_makes_the_picture_upright(
+    format: str,  # noqa: A002
+    orientation: int,
+    blank: bool,
+) -> None:
+    """However the pixels are stored, the upright picture looks the same, also when there is hardly anything on it."""
+    picture = speckled(120, 90) if blank else COLOUR
+    turn = TURNS[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    stored = look(picture if turn is None else picture.transpose(turn), format, exif=exif, **LOSSLESS.get(format, {}))
+
+    assert stored == look(picture)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pytest.param(COLOUR.resize((121, 90)), id="one column more"),
+        pytest.param(COLOUR.resize((240, 180)), id="double"),
+        pytest.param(COLOUR.transpose(Image.Transpose.FLIP_LEFT_RIGHT), id="mirrored"),
+        pytest.param(OTHER, id="another picture"),
+    ],
+)
+def test_look_differs_when_size_or_pixels_do(picture: Image.Image) -> None:
+    """Another size, or other pixels, looks different."""
+    assert look(picture) != look(COLOUR)
+
+
+def test_look_differs_when_only_the_transparency_does() -> None:
+    """A white icon on nothing, a white page, and a page of nothing are the same on white, and yet not the same."""
+    page = Image.new("RGBA", (240, 240), "white")
+    icon = page.copy()
+    icon.putalpha(strokes(size=(240, 240)).getchannel("A"))
+    other_icon = page.copy()
+    other_icon.putalpha(strokes(size=(240, 240)).getchannel("A").transpose(Image.Transpose.FLIP_TOP_BOTTOM))
+    nothing = Image.new("RGBA", (240, 240), (255, 255, 255, 0))
+
+    looks = [look(picture) for picture in (page, icon, other_icon, nothing, page.convert("RGB"))]
+
+    assert looks[4] == looks[0]
+    assert len(set(looks)) == 4
+
+
+def test_look_differs_when_the_transparency_of_a_picture_with_detail_does() -> None:
+    """A white part that is opaque here and transparent there makes two pictures."""
+    cut_out = COLOUR.convert("RGBA")
+    cut_out.paste((255, 255, 255, 0), (10, 10, 40, 40))
+    filled = on_white(cut_out)
+
+    found = [decode(encoded(picture, "PNG")) for picture in (cut_out, filled)]
+
+    assert found[0].phash == found[1].phash
+    assert found[0].look != found[1].look
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "AVIF"])
+def test_look_of_an_animation_is_that_of_its_file(format: str) -> None:  # noqa: A002
+    """Animations that begin alike, and the still picture that they begin with, look different; byte copies do not."""
+    if format not in formats():
+        pytest.skip(f"{format} cannot be decoded here")
+    options = LOSSLESS.get(format, {})
+    frames = [OTHER, GREY.convert("RGB"), COLOUR.transpose(Image.Transpose.ROTATE_180)]
+
+    looks = [
+        look(COLOUR, format, **options),
+        *(look(COLOUR, format, save_all=True, append_images=[frame], **options) for frame in frames),
+    ]
+
+    assert len(set(looks)) == 4
+    assert look(COLOUR, format, save_all=True, append_images=[OTHER], **options) == looks[1]
+
+
+def test_look_of_blank_animations_is_that_of_their_files() -> None:
+    """Animations that begin with the same blank picture look different."""
+    blank = Image.new("RGB", (300, 200), "white")
+
+    looks = {look(blank, "GIF", save_all=True, append_images=[frame]) for frame in (COLOUR, OTHER)}
+
+    assert len(looks | {look(blank, "GIF")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "speck"),
+    [
+        pytest.param("PNG", {}, 254, id="PNG, by one level"),
+        pytest.param("JPEG", {"quality": 90}, 0, id="JPEG, by all"),
+    ],
+)
+def test_look_differs_when_one_pixel_of_a_large_blank_picture_does(
+    format: str,  # noqa: A002
+    options: dict[str, Any],
+    speck: int,
+) -> None:
+    """One pixel in four million, which no thumbnail shows, makes another picture; a copy with other metadata does not."""
+    blank = Image.new("RGB", (2000, 2000), "white")
+    specked = blank.copy()
+    specked.putpixel((1001, 777), (255, 255, speck))
+
+    looks = [look(picture, format, **options) for picture in (blank, specked)]
+
+    assert looks[0] != looks[1]
+    assert look(blank, format, dpi=(300, 300), **options) == looks[0]
+
+
+@pytest.mark.parametrize(
+    ("format", "mode", "options"),
+    [
+        pytest.param("BMP", "RGB", {}, id="BMP"),
+        pytest.param("TIFF", "RGB", {"compression": "tiff_lzw"}, id="TIFF"),
+        pytest.param("WEBP", "RGB", {"lossless": True}, id="WebP"),
+        pytest.param("JPEG", "RGB", {"quality": 95}, id="JPEG"),
+        pytest.param("PNG", "L", {}, id="PNG grey"),
+        pytest.param("PNG", "1", {}, id="PNG black and white"),
+        pytest.param("PNG", "RGBA", {}, id="PNG with alpha"),
+        pytest.param("GIF", "P", {}, id="GIF"),
+    ],
+)
+def test_look_is_equal_when_large_blank_pictures_have_the_same_pixels(
+    format: str,  # noqa: A002
+    mode: str,
+    options: dict[str, Any],
+) -> None:
+    """White is white in every format and mode."""
+    blank = Image.new("RGB", (1500, 1100), "white")
+
+    assert look(blank.convert(mode), format, **options) == look(blank)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_decode_takes_the_largest_blank_pictures_within_a_workers_memory(mode: str) -> None:
+    """Looking at each of a hundred million pixels takes less than half of the 2 GiB that a worker has."""
+    blank = encoded(Image.new(mode, (10_000, 9_999), "white"), "PNG", compress_level=1)
+    script = (
+        "import resource, sys; from indexer.decode import decode; decode(sys.stdin.buffer.read());"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", script], input=blank, capture_output=True, check=True)
+
+    assert int(ran.stdout) < 1 << 20
 
 
 @pytest.mark.parametrize(
