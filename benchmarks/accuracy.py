@@ -28,6 +28,8 @@ from pictures import DATA
 
 from indexer import Index
 
+AT_ONCE = 4
+"""Edits that are indexed together; all of them are matched with each other too."""
 PLAIN = ("equal dHash", "pHash-64 ≤ 10", "pHash-256 ≤ 31")
 FOUND_LABELS = ("same_bytes", "same_pixels", "near", "same")
 SAME_LABELS = ("same_bytes", "same_pixels", "same")
@@ -145,48 +147,72 @@ def _against_aims(answers: list[tuple[Pair, str]]) -> Iterator[str]:
 
 def photos(count: int) -> list[Path]:
     """Different photos, spread over the classes."""
-    paths = sorted(DATA.glob("photos_clothing/**/*.jpg"))[::1]
+    paths = sorted(DATA.glob("photos_clothing/**/*.jpg"))
     return [paths[i] for i in np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int)]
 
 
 def measure_edits(folder: Path, count: int) -> Iterator[str]:
     """The table of edits: how many are found with a right kind, and by each plain rule."""
     chosen = photos(count)
-    for number, path in enumerate(chosen):
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-        (folder / f"{number}").mkdir(parents=True)
-        shutil.copy(path, folder / f"{number}" / "photo.jpg")
-        for place, (_name, edit) in enumerate(EDITS.items()):
-            random = np.random.default_rng((number, place))
-            ending = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}[edit.format]
-            (folder / f"{number}" / f"{place}.{ending}").write_bytes(saved(edit.change(picture, random), edit))
-    kinds = indexed(folder, folder.parent / "edits.db")
+    first = [plain_hashes(path) for path in chosen]
     yield f"Edits of {len(chosen)} photos\n"
     yield "| edit | right kind | aim | other kind | none | " + " | ".join(PLAIN) + " |"
     yield "|---|--:|--:|---|--:|" + "--:|" * len(PLAIN)
-    first = [plain_hashes(folder / f"{n}" / "photo.jpg") for n in range(len(chosen))]
-    for place, (name, edit) in enumerate(EDITS.items()):
-        files = [next((folder / f"{n}").glob(f"{place}.*")) for n in range(len(chosen))]
-        found = [kinds(str(file.parent / "photo.jpg"), str(file)) or "-" for file in files]
-        plain = np.mean([plain_answers(a, plain_hashes(b)) for a, b in zip(first, files, strict=True)], axis=0)
-        right = sum(kind in edit.right for kind in found) / len(found)
-        others = collections.Counter(kind for kind in found if kind not in edit.right and kind != "-")
-        told = ", ".join(f"{kind} {number}" for kind, number in others.most_common())
-        aim = f"{100 * edit.aim:.1f}" if edit.aim else ""
-        yield (
-            f"| {name} | {100 * right:.1f} | {aim} | {told} | {found.count('-') or ''} | "
-            + " | ".join(f"{100 * share:.0f}" for share in plain)
-            + " |"
-        )
-    wrong = _between_photos(kinds, folder, len(chosen))
-    yield f"\nPairs of different photos among them that were given a kind: {wrong}"
+    names = list(EDITS)
+    wrong: collections.Counter[str] = collections.Counter()
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        place = folder / str(start)
+        _write_edits(place, chosen, some)
+        kinds = indexed(place, folder / f"{start}.db")
+        for name in some:
+            yield _edit_row(name, place, kinds, first)
+        wrong += _between_photos(kinds, place, len(chosen))
+        shutil.rmtree(place)
+    told = ", ".join(f"{kind} {number}" for kind, number in wrong.items()) or "none"
+    yield f"\nPairs of different photos among them that were given a kind: {told}"
 
 
-def _between_photos(kinds: Kinds, folder: Path, count: int) -> str:
+def _write_edits(place: Path, chosen: list[Path], names: list[str]) -> None:
+    """Each photo in a folder of its own, with some edits of it."""
+    for number, path in enumerate(chosen):
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+        (place / f"{number}").mkdir(parents=True)
+        shutil.copy(path, place / f"{number}" / "photo.jpg")
+        for name in names:
+            random = np.random.default_rng((number, list(EDITS).index(name)))
+            data = saved(EDITS[name].change(picture, random), EDITS[name])
+            _edited(place, number, name).write_bytes(data)
+
+
+def _edited(place: Path, number: int, name: str) -> Path:
+    ending = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}[EDITS[name].format]
+    return place / f"{number}" / f"{list(EDITS).index(name)}.{ending}"
+
+
+def _edit_row(name: str, place: Path, kinds: Kinds, first: list[tuple | None]) -> str:
+    edit = EDITS[name]
+    files = [_edited(place, number, name) for number in range(len(first))]
+    found = [kinds(str(file.parent / "photo.jpg"), str(file)) or "-" for file in files]
+    plain = np.mean([plain_answers(a, plain_hashes(b)) for a, b in zip(first, files, strict=True)], axis=0)
+    right = sum(kind in edit.right for kind in found) / len(found)
+    others = collections.Counter(kind for kind in found if kind not in edit.right and kind != "-")
+    told = ", ".join(f"{kind} {number}" for kind, number in others.most_common())
+    aim = f"{100 * edit.aim:.1f}" if edit.aim else ""
+    return (
+        f"| {name} | {100 * right:.1f} | {aim} | {told} | {found.count('-') or ''} | "
+        + " | ".join(f"{100 * share:.0f}" for share in plain)
+        + " |"
+    )
+
+
+def _between_photos(kinds: Kinds, folder: Path, count: int) -> collections.Counter[str]:
+    """The kinds that pairs of different photos were given."""
     names = [str(folder / f"{number}" / "photo.jpg") for number in range(count)]
-    counts = collections.Counter(kinds(a, b) for place, a in enumerate(names) for b in names[place + 1 :])
-    return ", ".join(f"{kind} {number}" for kind, number in counts.items() if kind not in {"-", None}) or "none"
+    counts = collections.Counter(kinds(a, b) or "-" for place, a in enumerate(names) for b in names[place + 1 :])
+    del counts["-"]
+    return counts
 
 
 def main() -> None:

@@ -22,9 +22,11 @@ from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, INNER
 from indexer.pairs import Found
 from indexer.thresholds import (
     INNER_RADIUS,
+    LOW_BITS,
     LOW_RADIUS,
     MOST_CANDIDATES,
     RADIUS,
+    STRIP_BITS,
     STRIP_RADIUS,
     STRIP_SHARED,
     STRIP_WHOLE,
@@ -193,7 +195,7 @@ def _telling(given: _Given, word: int) -> tuple[Hashes, Hashes]:
     """Those whose strip shows something, and something that few others show."""
     strips = np.concatenate((given.new.views[:, word], given.old.views[:, word]))
     _values, places, counts = np.unique(strips, return_inverse=True, return_counts=True)
-    telling = (counts[places] <= STRIP_SHARED) & (strips != 0)
+    telling = (counts[places] <= STRIP_SHARED) & (np.bitwise_count(strips) >= STRIP_BITS)
     return given.new.part(telling[: len(given.new.ids)]), given.old.part(telling[len(given.new.ids) :])
 
 
@@ -211,7 +213,7 @@ def _crops(given: _Given) -> Iterator[Hinted]:
 
 def _inner(given: _Given) -> Iterator[Hinted]:
     """By what a plain border encloses, against the whole of others and what borders enclose there."""
-    new, old = (one.part((one.views[:, INNER_WORDS] != 0).any(axis=1)) for one in (given.new, given.old))
+    new, old = (_rich(one, INNER_WORDS) for one in (given.new, given.old))
     hint = np.int64(1) << INNER
     for found, known in _among_and_between(given, new, old, lambda one: one.views[:, INNER_WORDS], INNER_RADIUS):
         yield _hinted(found, new, known, _ones(found) * hint)
@@ -227,12 +229,17 @@ def _part_against_whole(
     hints: tuple[np.int64, np.int64],
 ) -> Iterator[Hinted]:
     """By some words of some contents and other words of others; the hints for the first on the left, and on the right."""
-    (first, first_words), (second, second_words) = part, whole
+    first, second = (_rich(one, words) for one, words in (part, whole))
     queries, known = (
-        np.ascontiguousarray(one.views[:, words]) for one, words in ((first, first_words), (second, second_words))
+        np.ascontiguousarray(one.views[:, words]) for one, words in ((first, part[1]), (second, whole[1]))
     )
     for found in pairs_between(queries, known, radius, most=MOST_CANDIDATES, threads=given.threads):
         yield _hinted(found, first, second, *(_ones(found) * hint for hint in hints))
+
+
+def _rich(hashes: Hashes, words: slice) -> Hashes:
+    """Those of which some words have enough bits to tell pictures apart."""
+    return hashes.part(np.bitwise_count(hashes.views[:, words]).sum(axis=1) >= LOW_BITS)
 
 
 def _among_and_between(

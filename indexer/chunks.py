@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -66,6 +67,7 @@ class Table(NamedTuple):
     """Another word of them, in the same order: most candidates fail by it."""
 
 
+@cache
 def cheapest_scheme(queries: int, known: int, words: int, radius: int, *, turning: bool) -> tuple[Chunk, ...]:
     """The chunks by which a search is expected to take least time; none where comparing everything is cheaper.
 

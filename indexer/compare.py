@@ -25,8 +25,12 @@ SOFTENED_SIDE = 48
 """From this many pixels on, grids are blurred by one pixel: what sharpening and resampling change most."""
 EDGE_SHIFT = 0.5
 """Pixels by which an edge may be out of place without counting."""
-EDGE = 3.0
-"""Levels from pixel to pixel that make an edge."""
+BRIGHTENED = 1.05
+"""Gain from which a picture was cut off at black and white before it was made smaller, so that..."""
+HIGHLIGHT, SHADOW = 225.0, 30.0
+"""... beyond these levels it is not what the same change makes of the smaller picture, and..."""
+CUT_OFF = 0.3
+"""... differences there count for less."""
 CLIPPED = (5, 250)
 """Levels beyond which brightening or darkening has cut a pixel's value off."""
 CORRELATED = 0.7
@@ -78,7 +82,10 @@ class Comparison:
         """Of each patch: mean difference of lightness in levels, less what edges half a pixel out of place explain."""
         first, second = self.luma
         steep = np.maximum(_steepness(first), _steepness(second))
-        return patch_means(np.maximum(np.abs(second - first) - EDGE_SHIFT * steep, 0), self._patch)
+        apart = np.maximum(np.abs(second - first) - EDGE_SHIFT * steep, 0)
+        if self.tone.gain > BRIGHTENED:
+            apart *= np.where((first > HIGHLIGHT) | (first < SHADOW), CUT_OFF, 1)
+        return patch_means(np.asarray(apart, dtype=np.float32), self._patch)
 
     @cached_property
     def worst(self) -> float:
@@ -123,10 +130,9 @@ class Comparison:
         return _exceeded_by(self.colours, 0.1)
 
     @cached_property
-    def plainness(self) -> float:
-        """Share of the pixels that have no edge in either picture."""
-        first, second = (_steepness(plane) < EDGE for plane in self.luma)
-        return float((first & second).mean())
+    def levels(self) -> int:
+        """How many levels of lightness nine tenths of the simpler picture's pixels have."""
+        return min(_levels(plane) for plane in self.luma)
 
     @cached_property
     def saturation(self) -> float:
@@ -224,6 +230,12 @@ def _refined(tone: Tone, before: Floats, after: Floats) -> tuple[float, Tone]:
         tone = _line(before[close], after[close])
     errors = np.abs(after - tone.gain * before - tone.offset)
     return float(np.partition(errors, place)[place]), tone
+
+
+def _levels(plane: Floats) -> int:
+    """How many whole levels hold nine tenths of a plane's pixels."""
+    counts = np.sort(np.bincount(plane.astype(np.uint8).ravel(), minlength=256))[::-1]
+    return int(np.searchsorted(np.cumsum(counts), 0.9 * plane.size)) + 1
 
 
 def _saturation(picture: Floats) -> float:

@@ -72,7 +72,7 @@ def _parsed(lines: Iterable[str]) -> Iterator[Decision]:
             fields = json.loads(line)
             first, second = sorted(bytes.fromhex(fields[name]) for name in ("a", "b"))
             decision = Decision(first, second, Verdict(fields["verdict"]), int(fields["decided"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise UsageError(
                 f"line {number} is no decision: {error}", "imgindex decide --export shows the form"
             ) from error

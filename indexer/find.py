@@ -46,7 +46,7 @@ def _stars(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Seq
     """The groups by verified matches and people's judgements."""
     members = queries.related(tx, wanted.kinds, bases, places)
     links, judged = matches.links(tx), matches.judgements(tx)
-    related = relations(members, links, judged, unconfirmed=wanted.unconfirmed)
+    related = relations(members, links, judged, kinds=wanted.kinds, unconfirmed=wanted.unconfirmed)
     return stars(members, related, wanted.kinds)
 
 

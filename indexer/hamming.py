@@ -157,6 +157,8 @@ def _found(queries: Words, others: Words | None, radius: int, manner: _Manner) -
     """The search in order: equal hashes together, tables, blocks of queries, single hashes again."""
     known = queries if others is None else others
     _check(queries, known, radius, manner)
+    if not (len(queries) and len(known)):
+        return
     classes = classes_of(known)
     bounds = np.arange(len(queries)) if others is None else np.full(len(queries), len(known))
     limits = np.searchsorted(classes.members[classes.starts[:-1]], bounds).astype(np.int32)
@@ -166,7 +168,8 @@ def _found(queries: Words, others: Words | None, radius: int, manner: _Manner) -
     scheme = manner.tuning.scheme
     if scheme is None:
         reach = len(classes.hashes) // (2 if others is None else 1)
-        scheme = cheapest_scheme(len(queries), reach, len(plain), radius, turning=manner.turning)
+        size, reach = 1 << len(queries).bit_length(), 1 << reach.bit_length()  # so that few schemes are worked out
+        scheme = cheapest_scheme(size, reach, len(plain), radius, turning=manner.turning)
     with ThreadPoolExecutor(manner.threads) as pool:
         tables = pool.map(partial(table_of, sides, search.known), scheme)
         search = replace(search, tables=tuple(tables))

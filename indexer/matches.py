@@ -65,7 +65,8 @@ def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail:
     of which an earlier one looks alike, pixel by pixel.
     """
     earlier = content.alias("earlier")
-    alike = select(earlier.c.id).where(earlier.c.look == content.c.look, earlier.c.id < content.c.id).exists()
+    before = and_(earlier.c.look == content.c.look, earlier.c.id < content.c.id, earlier.c.recipe_id == recipe_id)
+    alike = select(earlier.c.id).where(before).exists()
     plain = or_(content.c.phash.is_(None), content.c.detail < least_detail, content.c.recipe_id != recipe_id, alike)
     tx.execute(update(content).where(_unmatched(), plain).values(matched=matching_id))
     return int(tx.execute(select(func.count()).select_from(content).where(_unmatched())).scalar_one())
@@ -73,10 +74,11 @@ def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail:
 
 def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float) -> HashRows:
     """The hashes of all contents that matching is about."""
-    first = select(func.min(content.c.id)).where(content.c.look.is_not(None)).group_by(content.c.look)
+    known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
+    first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
     query = (
         select(content.c.id, content.c.matched.is_(None), content.c.phash, content.c.views)
-        .where(content.c.id.in_(first), content.c.recipe_id == recipe_id, content.c.detail >= least_detail)
+        .where(content.c.id.in_(first), content.c.detail >= least_detail)
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
     ids: list[int] = []
@@ -96,10 +98,10 @@ def recipe_id(tx: Connection, key: str) -> int | None:
     return tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar()
 
 
-def contents_of(tx: Connection, digest: bytes, look: bytes) -> dict[int, bool]:
-    """The contents of a digest or a look, each with whether it has the digest."""
-    query = select(content.c.id, content.c.digest).where(or_(content.c.digest == digest, content.c.look == look))
-    return {row.id: row.digest == digest for row in tx.execute(query)}
+def contents_of(tx: Connection, digest: bytes, look: bytes) -> list[int]:
+    """The contents of a digest or a look."""
+    query = select(content.c.id).where(or_(content.c.digest == digest, content.c.look == look))
+    return [row.id for row in tx.execute(query.order_by(content.c.id))]
 
 
 def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
@@ -109,7 +111,7 @@ def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
 
 
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
-    """For each content, a file that shows it pixel by pixel, where there is one: the first that was found."""
+    """For each content, a file that shows it pixel by pixel, where there is one: its own, else a twin's; the first found."""
     shown = content.alias("shown")
     query = (
         select(shown.c.id, folder.c.root_id, folder.c.path, file.c.name, content.c.digest)
@@ -117,7 +119,7 @@ def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
         .join(content, content.c.look == shown.c.look)
         .join(file, and_(file.c.content_id == content.c.id, file.c.state == FileState.PICTURE))
         .join(folder, folder.c.id == file.c.folder_id)
-        .order_by(file.c.id.desc())
+        .order_by(content.c.id == shown.c.id, file.c.id.desc())
     )
     rows = _in_parts(tx, query, shown.c.id, content_ids)
     return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}

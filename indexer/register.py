@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from indexer.compare import fitted_tone, in_pixels
+from indexer.compare import in_pixels
 from indexer.views import Box
 
 Floats = NDArray[np.float32]
+Pictures = tuple[Image.Image, Image.Image]
 
-GRID = 64
-"""Pixels a side of what is laid on each other; a twentieth of one is 0.1 % of a side."""
 GLANCE = 32
 """Pixels a side of what is looked at to choose between placements."""
+COARSE, FINE = (32, 9), (64, 4)
+"""Pixels a side of what is laid on each other, and the most rounds of it; a tenth of a fine pixel is 0.2 % of a side."""
 SOURCE_SIDE = 192
-ROUNDS = 12
 MOST_STEP = 0.03
 """Share of a side that a border may move in one round."""
 SETTLED = 5e-4
 """Share of a side, an eighth of a pixel of the comparison that follows: not worth another round."""
-HOPELESS = 0.5
+HOPELESS = 0.4
 """Share of the contrast that is still unexplained after three rounds when the pictures have nothing in common."""
 LEAST_OVERLAP = 0.35
 """Share of a side; less than that is no overlap to register by."""
-_PLACES = (np.arange(GRID) + 0.5) / GRID
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """One picture laid on another: where, and how well what both show agrees."""
+
+    where: NDArray[np.float64]
+    """The left picture's borders (left, top, right, bottom) in shares of the right one's sides."""
+    score: float
+    """Share of the contrast that is unexplained."""
 
 
 def overlapping(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -> tuple[Box, Box]:
@@ -39,25 +50,34 @@ def overlapping(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -
     Source: Lucas and Kanade, IJCAI 1981, in the least-squares form of Baker and Matthews, IJCV 56(3), 2004, with weights
     that let parts differ (Geman and McClure).
     """
-    small = tuple(_small(picture) for picture in (left, right))
-    where = _whole_on_right(boxes)
-    best, least = where, np.inf
-    for _round in range(ROUNDS):
+    small = _small(left), _small(right)
+    best = _Laid(_whole_on_right(boxes), np.inf)
+    for grid, rounds in (COARSE, FINE):
+        best = _moved(small, best.where, grid, rounds)
+        if best.score > HOPELESS:
+            break
+    return _parts(best.where)
+
+
+def _moved(pictures: Pictures, where: NDArray[np.float64], grid: int, rounds: int) -> _Laid:
+    """The best place that some rounds find, starting at a place."""
+    best = _Laid(where, np.inf)
+    weights = np.ones((grid, grid), dtype=np.float32)
+    for number in range(rounds):
         parts = _parts(where)
         if min(_extent(part) for part in parts) < LEAST_OVERLAP:
             break
-        first, second = (_sampled(picture, part) for picture, part in zip(small, parts, strict=True))
-        tone = fitted_tone(first, second)
-        error = tone.gain * first + tone.offset - second
+        first, second = (_sampled(picture, part, grid) for picture, part in zip(pictures, parts, strict=True))
+        error = _toned(first, second, weights) - second
         weights = _weights(error)
         score = float((weights * error * error).sum() / weights.sum() / max(float(second.var()), 1.0))
-        if score < least - 1e-5:
-            best, least = where, score
+        if score < best.score:
+            best = _Laid(where, score)
         step = np.clip(_step(second, error, weights, where, parts[1]), -MOST_STEP, MOST_STEP)
         where = where + step
-        if np.abs(step).max() < SETTLED or (score > HOPELESS and _round >= 2):
+        if np.abs(step).max() < SETTLED or (score > HOPELESS and number >= 2):
             break
-    return _parts(best)
+    return best
 
 
 def resemblance(left: Image.Image, right: Image.Image, boxes: tuple[Box, Box]) -> float:
@@ -76,9 +96,19 @@ def _small(picture: Image.Image) -> Image.Image:
     return grey
 
 
-def _sampled(picture: Image.Image, box: Box) -> Floats:
-    sampled = picture.resize((GRID, GRID), Image.Resampling.LANCZOS, box=in_pixels(picture, box))
-    return np.asarray(sampled.filter(ImageFilter.GaussianBlur(1)), dtype=np.float32)
+def _sampled(picture: Image.Image, box: Box, grid: int) -> Floats:
+    sampled = picture.resize((grid, grid), Image.Resampling.BILINEAR, box=in_pixels(picture, box))
+    return np.asarray(sampled.filter(ImageFilter.BoxBlur(1)), dtype=np.float32)
+
+
+def _toned(first: Floats, second: Floats, weights: Floats) -> Floats:
+    """The first picture with the contrast and brightness that make it most like the second one where that counts."""
+    total = weights.sum()
+    means = (weights * first).sum() / total, (weights * second).sum() / total
+    centred = first - means[0]
+    weighted = weights * centred
+    gain = (weighted * second).sum() / ((weighted * centred).sum() + 1e-3 * total)
+    return np.asarray(gain * centred + means[1])
 
 
 def _whole_on_right(boxes: tuple[Box, Box]) -> NDArray[np.float64]:
@@ -108,17 +138,20 @@ def _extent(box: Box) -> float:
 
 def _weights(error: Floats) -> Floats:
     """Little where the pictures differ far more than they mostly do."""
-    usual = 2 * float(np.percentile(np.abs(error), 75)) + 2
+    place = 3 * error.size // 4
+    usual = 2 * float(np.partition(np.abs(error), place, axis=None)[place]) + 2
     return np.asarray(1 / (1 + (error / usual) ** 2))
 
 
 def _step(second: Floats, error: Floats, weights: Floats, where: NDArray[np.float64], part: Box) -> NDArray[np.float64]:
     """By how much the four borders should move, in shares of the right picture's sides (one Gauss-Newton step)."""
+    grid = len(second)
+    places = (np.arange(grid, dtype=np.float32) + np.float32(0.5)) / np.float32(grid)
     down, across = np.gradient(second)
-    down *= GRID / (part[3] - part[1])
-    across *= GRID / (part[2] - part[0])
-    x = (part[0] + _PLACES * (part[2] - part[0]) - where[0]) / (where[2] - where[0])
-    y = (part[1] + _PLACES * (part[3] - part[1]) - where[1]) / (where[3] - where[1])
+    down *= grid / (part[3] - part[1])
+    across *= grid / (part[2] - part[0])
+    x = (part[0] + places * (part[2] - part[0]) - where[0]) / (where[2] - where[0])
+    y = (part[1] + places * (part[3] - part[1]) - where[1]) / (where[3] - where[1])
     slopes = np.stack(
         (across * (1 - x)[None, :], down * (1 - y)[:, None], across * x[None, :], down * y[:, None]), axis=-1
     ).reshape(-1, 4)

@@ -2,23 +2,29 @@
 
 A match joins looks (pictures of equal pixels), so it holds for every content of the two looks. A decision names two
 contents; it holds for their looks too, unless these are one, and it follows a picture that is saved again: where A and B
-were judged to be different, a later copy of A that is nearer to A than to B is kept apart from B.
+were judged to be different, a later copy of A that is nearer to A than to B is kept apart from B and from B's own copies.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from indexer.choose import Relation
-from indexer.moves import Evidence, Judged, Kind, Linked, Member, Verdict
+from indexer.moves import VERIFIED, Evidence, Judged, Kind, Linked, Member, Verdict
 
 CONFIRMED = (Evidence.PIXELS, Evidence.FILES, Evidence.PERSON)
 _WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
 
 
 def relations(
-    members: Iterable[Member], links: Sequence[Linked], judged: Sequence[Judged], *, unconfirmed: bool = False
+    members: Iterable[Member],
+    links: Sequence[Linked],
+    judged: Sequence[Judged],
+    *,
+    kinds: Container[Kind] = VERIFIED,
+    unconfirmed: bool = False,
 ) -> Callable[[Member], Iterator[Relation]]:
     """A function that gives what relates to a member's content, nearest first.
 
@@ -26,14 +32,16 @@ def relations(
         members: All that may be related.
         links: What the machine found.
         judged: What people decided.
+        kinds: Of the relations to give: thousands of equal pictures are not paired when nobody asks for them.
         unconfirmed: Take matches of whole pictures that rest on thumbnails alone.
     """
     contents = _contents_by_look(members)
     apart_contents, apart_looks = _apart(links, judged)
-    neighbours = _neighbours(_corrected(links, judged, apart_looks, unconfirmed=unconfirmed))
+    corrected = _corrected(links, judged, apart_looks, unconfirmed=unconfirmed)
+    neighbours = _neighbours(link for link in corrected if link.kind in kinds)
 
     def related(member: Member) -> Iterator[Relation]:
-        for other in contents[member.look]:
+        for other in contents[member.look] if Kind.SAME in kinds else ():
             if other != member.content_id and _pair(other, member.content_id) not in apart_contents:
                 yield Relation(other, Kind.SAME, 0, Evidence.PIXELS)
         for link, look in neighbours.get(member.look, ()):
@@ -84,13 +92,18 @@ def _apart(links: Sequence[Linked], judged: Sequence[Judged]) -> tuple[set[tuple
     if not looks:
         return contents, looks
     same = _neighbours(link for link in links if link.kind is Kind.SAME)
-    followed = set(looks)
-    for first, second in (ends for pair in looks for ends in (tuple(pair), tuple(pair)[::-1])):
-        to_second = {look: link.structure for link, look in same.get(second, ())}
-        for link, copy in same.get(first, ()):
-            if copy != second and link.structure <= to_second.get(copy, -1.0):
-                followed.add(frozenset((copy, second)))
+    followed = set()
+    for first, second in looks:
+        ones, others = _copies(same, first, second), _copies(same, second, first)
+        followed |= {frozenset((one, other)) for one in ones for other in others if one != other}
     return contents, followed
+
+
+def _copies(same: Mapping[bytes, list[tuple[Linked, bytes]]], look: bytes, other: bytes) -> list[bytes]:
+    """A look, and those that are copies of it rather than of another."""
+    to_other = {copy: link.structure for link, copy in same.get(other, ())}
+    nearer = (copy for link, copy in same.get(look, ()) if link.structure <= to_other.get(copy, math.inf))
+    return [look, *(copy for copy in nearer if copy != other)]
 
 
 def _pair(a_id: int, b_id: int) -> tuple[int, int]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from indexer import matches, queries
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.executors import Executor, outcomes
-from indexer.moves import Kind, Similar
+from indexer.executors import Executor, outcomes, results
+from indexer.match import BATCH
+from indexer.moves import Evidence, Kind, Similar
 from indexer.places import joined
 from indexer.recipe import LOW_DETAIL, RECIPE
 from indexer.records import Fingerprint, Fingerprinted, Task
@@ -39,16 +40,14 @@ def similar(database: Database, path: str, count: int, executor: Executor) -> li
     with database.reading() as tx:
         equal = matches.contents_of(tx, digest, fingerprint.look)
         rows = matches.hash_rows(tx, matches.recipe_id(tx, RECIPE.key), LOW_DETAIL)
-    kinds: dict[int, tuple[Kind | None, int]] = {
-        content_id: (Kind.BYTES if is_copy else Kind.SAME, 0) for content_id, is_copy in equal.items()
-    }
+    kinds: dict[int, tuple[Kind | None, int]] = dict.fromkeys(equal, (Kind.SAME, 0))
     if rows.ids and fingerprint.detail >= LOW_DETAIL:
         near = _nearest(rows, fingerprint, LOOKED_AT * count)
         judged = _compared(database, (path, digest), fingerprint, [content_id for content_id, _bits in near], executor)
         for content_id, bits in near:
             likeness = judged[content_id].likeness
             kinds.setdefault(content_id, (likeness.kind if likeness else None, bits))
-    return _files(database, kinds)[:count]
+    return _files(database, kinds, digest)[:count]
 
 
 def _fingerprint(path: str, executor: Executor) -> tuple[bytes, Fingerprint]:
@@ -71,7 +70,7 @@ def _compared(
     database: Database, file: tuple[str, bytes], fingerprint: Fingerprint, near: Sequence[int], executor: Executor
 ) -> dict[int, Judged]:
     """What looking at the picture beside each of some contents gives."""
-    from indexer.closeup import Proposal, judge_batch  # noqa: PLC0415
+    from indexer.closeup import Judged, Proposal, judge_batch  # noqa: PLC0415
     from indexer.hints import EVERY  # noqa: PLC0415
 
     with database.reading() as tx:
@@ -83,15 +82,28 @@ def _compared(
     proposals = [
         Proposal(0, key, EVERY, (fingerprint.thumbnail, pictures[key]), (file, places.get(key))) for key in near
     ]
-    return {judged.b_id: judged for judged in executor.submit(judge_batch, proposals).result()}
+    batches = ((tuple(proposals[start : start + BATCH]), None) for start in range(0, len(proposals), BATCH))
+
+    def unseen(proposal: Proposal, _reason: str) -> Judged:
+        return Judged(proposal.a_id, proposal.b_id, None, Evidence.THUMBNAIL)
+
+    return {judged.b_id: judged for found in results(executor, judge_batch, batches, unseen) for judged in found}
 
 
-def _files(database: Database, kinds: dict[int, tuple[Kind | None, int]]) -> list[Similar]:
-    """The files that show some contents, the closest kind first, then the nearest; contents without a file are left out."""
+def _files(database: Database, kinds: dict[int, tuple[Kind | None, int]], digest: bytes) -> list[Similar]:
+    """The files that show some contents, the closest kind first, then the nearest; contents without a file are left out.
+
+    Args:
+        database: The index.
+        kinds: Of the contents, with their distance.
+        digest: Of the picture: a file that holds the same is a copy of it.
+    """
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         places = matches.places(tx, kinds)
-    found = [
-        Similar(joined(bases[place.root_id], place.path), *kinds[content_id]) for content_id, place in places.items()
-    ]
-    return sorted(found, key=lambda one: (_RANKS.index(one.kind), one.bits, one.path))
+    found: dict[str, Similar] = {}
+    for content_id, place in places.items():
+        kind, bits = kinds[content_id]
+        path = joined(bases[place.root_id], place.path)
+        found[path] = Similar(path, Kind.BYTES if place.digest == digest else kind, bits)
+    return sorted(found.values(), key=lambda one: (_RANKS.index(one.kind), one.bits, one.path))

@@ -39,15 +39,15 @@ MOST_SHIFT = 64.0
 """Largest change of a middle grey, in levels."""
 MOST_LOSS = 0.03
 """Share of a side that may be missing from one picture for both to be the same picture."""
-LEAST_OVERLAP = 0.6
+LEAST_OVERLAP = 0.4
 """Share of a side that must be on both pictures to call one an edited copy of the other when they do not agree there."""
 GREY = 0.6
 """Mean chroma, in levels, below which a picture is a grey one, and..."""
 COLOURFUL = 2.5
 """... by which a tenth of the patches of its coloured copy differ from it."""
-PLAIN = 0.85
-"""Share of the pixels without an edge from which a picture is a drawing with so little on it that stretching it may make
-another one: flags of two stripes. Of 60 photos, 90 % have less than 0.58."""
+PLAIN_LEVELS = 8
+"""Levels of lightness that nine tenths of the pixels have, up to which a picture has so little on it that stretching it may
+make another one: flags of two stripes."""
 MOST_STRETCH = 0.04
 """Share by which the aspects of two such pictures may differ."""
 UNTOUCHED = 1.0
@@ -61,12 +61,14 @@ LEAST_SIDE = 32
 SHAPES_AGREE = 0.9
 """Agreement of the shapes from which a pair that differs in tone nearly everywhere is the same drawing in other colours."""
 WIDE = 5.0
-"""Grey levels: a tenth of the patches differ by more in such a pair."""
+"""Grey levels: a tenth of the patches differ by more in such a pair, and..."""
+WIDESPREAD = 0.3
+"""... half of them by more than this; a mark on a corner leaves most of them alone."""
 MOSTLY_AGREES = 0.75
 """Agreement of the shapes from which a pair is an edited copy: 2 of 225 distinct pairs have more."""
 PARTLY_AGREES = 0.5
 """The same for a pair of which at least half of the patches agree within..."""
-NEARLY_EQUAL = 0.7
+NEARLY_EQUAL = 1.2
 """... this many grey levels."""
 TURNED_AGREES = 0.9
 """Agreement from which a picture in another orientation is an edited copy."""
@@ -80,6 +82,11 @@ INNER_RADIUS = 15
 """Bits of 128 for what borders enclose, whose edges are known to a pixel of the thumbnail only."""
 STRIP_RADIUS = 3
 """Bits of 63: of 250 photos with an opaque mark on a tenth of the area, 99 % keep a strip within."""
+STRIP_BITS = 9
+"""Frequencies that a strip must have for it to tell pictures apart; with fewer, one in fifty of the pairs that share a
+strip match, with more, nine in ten."""
+LOW_BITS = 15
+"""The same for crops and what borders enclose, of 128; 95 % of photos have 23."""
 STRIP_WHOLE = 96
 """Bits of 256 by which pictures that share a strip may differ as a whole: unrelated ones differ by some 127."""
 STRIP_SHARED = 64
@@ -93,11 +100,12 @@ MATCHING = Recipe(
     version=1,
     parameters=" ".join(
         [
-            f"radius {RADIUS} {LOW_RADIUS} {INNER_RADIUS} {STRIP_RADIUS} {STRIP_WHOLE} {STRIP_SHARED} {MOST_CANDIDATES}",
+            f"radius {RADIUS} {LOW_RADIUS} {INNER_RADIUS} {STRIP_RADIUS} bits {STRIP_BITS} {LOW_BITS}",
+            f"strips {STRIP_WHOLE} {STRIP_SHARED} most {MOST_CANDIDATES}",
             *(str(value) for limits in (CLOSE, THUMBNAIL) for value in asdict(limits).values()),
-            f"gain {MOST_GAIN} {MOST_SHIFT} grey {GREY} {COLOURFUL} plain {PLAIN} {MOST_STRETCH}",
+            f"gain {MOST_GAIN} {MOST_SHIFT} grey {GREY} {COLOURFUL} plain {PLAIN_LEVELS} {MOST_STRETCH}",
             f"untouched {UNTOUCHED} {UNTOUCHED_COLOUR} {UNTOUCHED_SHARE} loss {MOST_LOSS} {LEAST_OVERLAP} {LEAST_SIDE}",
-            f"shapes {SHAPES_AGREE} {WIDE} {MOSTLY_AGREES} {PARTLY_AGREES} {NEARLY_EQUAL} {TURNED_AGREES}",
+            f"shapes {SHAPES_AGREE} {WIDE} {WIDESPREAD} {MOSTLY_AGREES} {PARTLY_AGREES} {NEARLY_EQUAL} {TURNED_AGREES}",
         ]
     ),
 )

@@ -33,13 +33,14 @@ from indexer.thresholds import (
     MOSTLY_AGREES,
     NEARLY_EQUAL,
     PARTLY_AGREES,
-    PLAIN,
+    PLAIN_LEVELS,
     SHAPES_AGREE,
     TURNED_AGREES,
     UNTOUCHED,
     UNTOUCHED_COLOUR,
     UNTOUCHED_SHARE,
     WIDE,
+    WIDESPREAD,
     Limits,
 )
 from indexer.views import CROPS, WHOLE, Box, inner_box
@@ -133,17 +134,17 @@ def _likeliest(left: Image.Image, right: Image.Image, hints: int) -> list[Placem
 
 
 def _judged(left: Shown, right: Shown, turn: int, boxes: tuple[Box, Box], limits: Limits) -> Likeness | None:
-    """How two pictures match in one placement: as they are where that will do, else after registration."""
-    whole = (WHOLE, WHOLE)
-    plain = compared(left.pixels, right.pixels, whole) if boxes == whole else None
-    if plain and _agrees(plain, limits):
-        return _likeness(left, right, turn, plain, 0.0, limits)
+    """How two pictures match in one placement: as they are where that will do, else after registration as well."""
+    plain = None
+    if boxes == (WHOLE, WHOLE):
+        plain = _likeness(left, right, turn, compared(left.pixels, right.pixels, boxes), 0.0, limits)
+        if plain and plain.kind in _WHOLE_KINDS:
+            return plain
     parts = overlapping(left.pixels, right.pixels, boxes)
-    moved = compared(left.pixels, right.pixels, parts)
-    if plain and plain.worst <= moved.worst:
-        return _likeness(left, right, turn, plain, 0.0, limits)
     loss = 1 - min(min(box[2] - box[0], box[3] - box[1]) for box in parts)
-    return _likeness(left, right, turn, moved, loss, limits)
+    moved = _likeness(left, right, turn, compared(left.pixels, right.pixels, parts), loss, limits)
+    found = [likeness for likeness in (plain, moved) if likeness]
+    return min(found, key=lambda likeness: likeness.structure, default=None)
 
 
 def _likeness(left: Shown, right: Shown, turn: int, found: Comparison, loss: float, limits: Limits) -> Likeness | None:
@@ -165,7 +166,8 @@ def _kind(found: Comparison, loss: float, turn: int, limits: Limits) -> Kind | N
         return Kind.RECOLOURED
     if turn and found.agreement < TURNED_AGREES:
         return None
-    if found.agreement >= SHAPES_AGREE and found.common >= WIDE and loss <= MOST_LOSS:
+    wide = found.common >= WIDE and found.typical >= WIDESPREAD
+    if found.agreement >= SHAPES_AGREE and wide and loss <= MOST_LOSS:
         return Kind.RECOLOURED
     mostly = found.agreement >= MOSTLY_AGREES
     partly = found.agreement >= PARTLY_AGREES and found.typical <= NEARLY_EQUAL
@@ -196,7 +198,7 @@ def _same_file_kind(left: Shown, right: Shown, found: Comparison) -> bool:
         return False
     if left.pixels.size != right.pixels.size and found.side < LEAST_SIDE:
         return False
-    if _stretched(left.pixels, right.pixels) > MOST_STRETCH and found.plainness >= PLAIN:
+    if _stretched(left.pixels, right.pixels) > MOST_STRETCH and found.levels <= PLAIN_LEVELS:
         return False
     if left.exact is not None and left.exact == right.exact and found.equal >= UNTOUCHED_SHARE:
         touched = found.worst > UNTOUCHED or found.colour > UNTOUCHED_COLOUR

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.choose import group_of, keep_reason
-from indexer.moves import Group, Kind, Member, Surplus
+from indexer.choose import Relation, group_of, keep_order, keep_reason, stars
+from indexer.moves import PRUNED, Evidence, Group, Kind, Member, Surplus
 from indexer.records import Stamp
 
 KEEPER = Member(
@@ -120,3 +120,131 @@ def test_group_of_loses_no_member(others: list[Member]) -> None:
 def test_keep_reason(second: dict[str, object], reason: str) -> None:
     """The reason is the first part of the keep rule in which the two differ."""
     assert keep_reason(KEEPER, replace(KEEPER, **second)) == reason  # type: ignore[arg-type]
+
+
+# --- stars
+
+
+def shown(content_id: int, pixels: int, path: str = "", *, inode: int = 0) -> Member:
+    """A file of a content, with some pixels."""
+    stamp = Stamp(1000, 50, 60, inode or content_id)
+    digest = bytes([content_id]) * 32
+    return replace(
+        KEEPER,
+        file_id=content_id,
+        content_id=content_id,
+        path=path or f"{content_id}.jpg",
+        stamp=stamp,
+        digest=digest,
+        width=pixels,
+        height=1,
+    )
+
+
+A, B, C, D = (shown(number, 100 - number) for number in (1, 2, 3, 4))
+"""Four pictures; A has the most pixels."""
+
+
+def found_stars(
+    members: Iterable[Member], matches: dict[tuple[int, int], Kind], kinds: tuple[Kind, ...] = PRUNED
+) -> list[Group]:
+    """The stars among members by matches of contents, each in 3 bits and seen in the files."""
+
+    def related(member: Member) -> list[Relation]:
+        ends = [
+            (({*pair} - {member.content_id}).pop(), kind) for pair, kind in matches.items() if member.content_id in pair
+        ]
+        return [Relation(other, kind, 3, Evidence.FILES) for other, kind in ends]
+
+    return list(stars(members, related, kinds))
+
+
+def same(member: Member, kind: Kind = Kind.SAME) -> Surplus:
+    """Surplus by one of these matches."""
+    return Surplus(member, kind, 3, Evidence.FILES)
+
+
+COPY_OF_A = replace(A, file_id=11, path="copy.jpg", stamp=Stamp(1000, 50, 60, 11))
+LINK_OF_A = replace(A, file_id=12, path="link.jpg")
+COPY_OF_B = replace(B, file_id=13, path="b-copy.jpg", stamp=Stamp(1000, 50, 60, 13))
+
+
+@pytest.mark.parametrize(
+    ("members", "matches", "groups"),
+    [
+        pytest.param([A, B], {(1, 2): Kind.SAME}, [Group(A, (same(B),), (), "most pixels")], id="a match"),
+        pytest.param([A, B], {}, [], id="no match"),
+        pytest.param(
+            [A, B, C],
+            {(1, 2): Kind.SAME, (2, 3): Kind.SAME},
+            [Group(A, (same(B),), (), "most pixels")],
+            id="no chain: C matches B alone, and B is surplus",
+        ),
+        pytest.param(
+            [A, B, C],
+            {(1, 2): Kind.SAME, (2, 3): Kind.SAME, (1, 3): Kind.SAME},
+            [Group(A, (same(B), same(C)), (), "most pixels")],
+            id="C matches the keeper too",
+        ),
+        pytest.param(
+            [A, B, C, D],
+            {(1, 2): Kind.SAME, (2, 3): Kind.SAME, (3, 4): Kind.SAME},
+            [Group(A, (same(B),), (), "most pixels"), Group(C, (same(D),), (), "most pixels")],
+            id="what no better keeper takes may keep others",
+        ),
+        pytest.param(
+            [A, B, C],
+            {(1, 3): Kind.SAME, (2, 3): Kind.SAME},
+            [Group(A, (same(C),), (), "most pixels")],
+            id="the best keeper takes what two could",
+        ),
+        pytest.param([A, B], {(1, 2): Kind.EDITED}, [], id="a kind that is not wanted"),
+        pytest.param(
+            [A, B, C],
+            {(1, 2): Kind.EDITED, (2, 3): Kind.SAME},
+            [Group(B, (same(C),), (), "most pixels")],
+            id="what is not wanted takes nothing away",
+        ),
+        pytest.param(
+            [A, COPY_OF_A, B, COPY_OF_B],
+            {(1, 2): Kind.SAME},
+            [Group(A, (Surplus(COPY_OF_A, Kind.BYTES, 0), same(B), same(COPY_OF_B)), (), "first path")],
+            id="copies of both, in the order of the keep rule",
+        ),
+        pytest.param(
+            [A, LINK_OF_A, B],
+            {(1, 2): Kind.SAME},
+            [Group(A, (same(B),), (LINK_OF_A,), "most pixels")],
+            id="another name of the keeper is no surplus",
+        ),
+        pytest.param([A, LINK_OF_A], {}, [], id="two names of one file"),
+        pytest.param([A], {(1, 2): Kind.SAME}, [], id="a match without a file"),
+    ],
+)
+def test_stars(members: list[Member], matches: dict[tuple[int, int], Kind], groups: list[Group]) -> None:
+    """Each surplus file has a match of its own with the keeper; nothing follows from a match with another surplus file."""
+    assert found_stars(members, matches) == groups
+
+
+def test_stars_leave_copies_alone_when_only_another_kind_is_wanted() -> None:
+    """Copies of the keeper are surplus by their bytes; copies of what matches it are surplus by the match."""
+    members = [A, COPY_OF_A, B, COPY_OF_B]
+
+    groups = found_stars(members, {(1, 2): Kind.EDITED}, kinds=(Kind.EDITED,))
+
+    assert groups == [Group(A, (same(B, Kind.EDITED), same(COPY_OF_B, Kind.EDITED)), (), "most pixels")]
+
+
+def test_keep_order_is_the_keep_rule() -> None:
+    """Most pixels, most bytes, oldest, first path."""
+    ordered = [
+        replace(A, width=9, height=9, path="z.jpg", stamp=Stamp(1, 99, 60, 1)),
+        replace(A, width=8, height=9, path="y.jpg", stamp=Stamp(5, 99, 60, 1)),
+        replace(A, width=9, height=8, path="x.jpg", stamp=Stamp(4, 10, 60, 1)),
+        replace(A, width=9, height=8, path="b.jpg", stamp=Stamp(4, 11, 60, 1)),
+        replace(A, width=9, height=8, path="c.jpg", stamp=Stamp(4, 11, 1, 1)),
+    ]
+
+    shuffled = [ordered[place] for place in (3, 0, 4, 2, 1)]
+
+    assert sorted(shuffled, key=keep_order) == ordered

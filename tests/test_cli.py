@@ -18,7 +18,7 @@ from indexer import __version__
 from indexer.drawing import drawn, encoded
 from indexer.entry import run
 
-COMMANDS = ("index", "dups", "prune", "undo", "purge", "status", "history", "demo")
+COMMANDS = ("index", "dups", "prune", "similar", "decide", "undo", "purge", "status", "history", "demo")
 ODD_NAMES = (
     b"-rf.jpg",
     b"a b.jpg",
@@ -80,7 +80,7 @@ def test_index_counts_what_it_found(here: Path, capsys: pytest.CaptureFixture[st
 
     assert "8 files: 1 new, 0 changed, 0 moved, 7 unchanged; 0 gone, 0 unreadable" in text
     assert list(found) == [
-        "files", "new", "changed", "moved", "unchanged", "gone", "decoded", "unreadable", "seconds",
+        "files", "new", "changed", "moved", "unchanged", "gone", "decoded", "matches", "unreadable", "seconds",
     ]  # fmt: skip
     assert (found["files"], found["unchanged"], found["decoded"]) == (8, 8, 0)
 
@@ -131,7 +131,20 @@ def test_index_reads_lists_of_files(here: Path, capsys: pytest.CaptureFixture[st
     assert (first["files"], first["new"], second["files"], second["new"]) == (1, 1, 2, 1)
 
 
-@pytest.mark.parametrize("command", [["dups"], ["prune"], ["undo"], ["purge"], ["status"], ["history"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["dups"],
+        ["prune"],
+        ["similar", "picture.jpg"],
+        ["decide", "a.jpg", "b.jpg", "--same"],
+        ["decide", "--export", "-"],
+        ["undo"],
+        ["purge"],
+        ["status"],
+        ["history"],
+    ],
+)
 def test_commands_say_so_when_there_is_no_index(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, and how to make one; none is made."""
     code = run(command)
@@ -159,7 +172,7 @@ def test_dups_prints_groups_in_each_form(here: Path, capfdbinary: pytest.Capture
     assert group == {
         "keep": "photos/a/0.jpg",
         "why": "oldest",
-        "surplus": [{"path": "photos/copy.jpg", "kind": "bytes", "bits": 0}],
+        "surplus": [{"path": "photos/copy.jpg", "kind": "bytes", "bits": 0, "evidence": "pixels"}],
         "links": [],
         "bytes": size,
     }
@@ -421,7 +434,7 @@ def test_demo_draws_a_thousand_pictures_of_which_seven_are_surplus(
     demo = run(["demo", "pictures"])
     printed = capsys.readouterr().out
     before = tree(Path("pictures"))
-    pruned = run(["prune", "--match", "hash", "--yes", "--quiet"])
+    pruned = run(["prune", "--yes", "--quiet"])
     left = tree(Path("pictures"))
     undone = run(["undo", "--quiet"])
     after = tree(Path("pictures"))
@@ -429,9 +442,9 @@ def test_demo_draws_a_thousand_pictures_of_which_seven_are_surplus(
     run(["index", "pictures", "--json"])
 
     assert (demo, pruned, undone) == (0, 0, 0)
-    assert " prune --match hash --yes" in printed[printed.index("Type next:") :]
+    assert " prune --yes" in printed[printed.index("Type next:") :]
     assert "7 groups, 7 surplus files" in printed
-    assert printed.count("(same bytes)") == 8
+    assert (printed.count("(same bytes)"), printed.count("(same picture, ")) == (8, 6)
     assert (len(before), len(left)) == (1000, 993)
     assert after == before
     assert json.loads(capsys.readouterr().out)["decoded"] == 0

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 from support import make_photos
 
 from indexer import Index, database
+from indexer.drawing import drawn, encoded
 from indexer.errors import (
     CorruptDatabaseError,
     DatabaseError,
@@ -63,6 +64,28 @@ def migrated(path: Path, revision: str) -> Path:
     return path
 
 
+def as_schema_2(path: Path) -> Path:
+    """Makes an index one that the imgindex before matching would have left: its rows, its tables, its recipe."""
+    old = migrated(path.with_name("old.db"), "0002")
+    with sqlite3.connect(old) as db:
+        db.execute("ATTACH ? AS new", (str(path),))
+        for name in ("root", "folder", "recipe", "content", "thumbnail", "file", "run", "journal"):
+            columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({name})"))
+            db.execute(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM new.{name}")  # noqa: S608
+        db.execute("DELETE FROM recipe WHERE key LIKE 'match/%'")
+        db.execute("UPDATE recipe SET key = 'imgindex/1 lanczos3'")
+    db.close()
+    return old.replace(path)
+
+
+def table_rows(path: Path, name: str) -> list[tuple[object, ...]]:
+    """All rows of a table."""
+    with sqlite3.connect(path) as db:
+        found = db.execute(f"SELECT * FROM {name} ORDER BY id").fetchall()  # noqa: S608
+    db.close()
+    return found
+
+
 def version_of(path: Path) -> int:
     """The schema version that a database claims."""
     return int.from_bytes(path.read_bytes()[60:64], "big")
@@ -93,6 +116,31 @@ def test_open_upgrades_when_an_older_imgindex_made_the_database(tmp_path: Path) 
     assert version_of(tmp_path / "imgindex.db.schema1") == 1
 
 
+def test_upgrade_from_schema_2_keeps_every_row_and_the_next_index_fills_what_matching_needs(
+    photos: Path, index: Index
+) -> None:
+    """An index made before matching is read again as a whole, once, and its quarantine can still be taken back."""
+    (photos / "resaved.webp").write_bytes(encoded(drawn(0), "WEBP"))
+    shutil.copy(photos / "a" / "2.jpg", photos / "copy.jpg")
+    index.update(photos, jobs=0)
+    index.carry_out(index.plan(match="bytes"))
+    old = as_schema_2(Path(index.path))
+    kept = {name: table_rows(old, name) for name in ("root", "folder", "file", "run", "journal")}
+
+    opened = index.status()
+    after = {name: table_rows(old, name) for name in kept}
+    update = index.update(photos, jobs=0)
+    groups = index.groups()
+    undone = index.undo()
+    again = index.update(photos, jobs=0)
+
+    assert (opened.contents, after) == (7, kept)
+    assert (update.decoded, update.matches, update.new, update.changed) == (7, 1, 0, 0)
+    assert [[surplus.member.path for surplus in group.surplus] for group in groups] == [["resaved.webp"]]
+    assert [moved.path for moved in undone.moved] == [str(photos / "copy.jpg")]
+    assert (again.decoded, again.matches, again.files) == (0, 0, 8)
+
+
 def test_open_leaves_everything_as_it_was_when_a_migration_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,8 +148,9 @@ def test_open_leaves_everything_as_it_was_when_a_migration_fails(
     path = migrated(tmp_path / "imgindex.db", "0001")
     before = tables(path)
     shutil.copytree(database.migrations_folder(), tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0003_fails.py").write_text(
-        "from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '0003', '0002'\n"
+    (tmp_path / "migrations" / "versions" / f"{SCHEMA_VERSION + 1:04}_fails.py").write_text(
+        "from alembic import op\nimport sqlalchemy as sa\n"
+        f"revision, down_revision = '{SCHEMA_VERSION + 1:04}', '{SCHEMA_VERSION:04}'\n"
         "def upgrade():\n    op.create_table('half', sa.Column('id', sa.Integer))\n    raise RuntimeError('half-way')\n"
     )
     monkeypatch.setattr(database, "migrations_folder", lambda: tmp_path / "migrations")
@@ -129,14 +178,14 @@ def test_upgrade_leaves_old_or_new_when_it_is_killed(tmp_path: Path, system_call
         subprocess.run([*strace, *injection], check=False)
         with sqlite3.connect(tmp_path / "imgindex.db") as db:
             revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-            has_journal = db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'journal'").fetchone()[0]
+            added = db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('journal', 'match')").fetchone()[0]
             sound = db.execute("PRAGMA integrity_check").fetchone()[0]
         db.close()
-        versions.add((int(revision), version_of(tmp_path / "imgindex.db"), has_journal, sound))
+        versions.add((int(revision), version_of(tmp_path / "imgindex.db"), added, sound))
         with database.open_for_writing(str(tmp_path / "imgindex.db")):
             pass
 
-    assert versions <= {(1, 1, 0, "ok"), (2, 2, 1, "ok")}
+    assert versions <= {(1, 1, 0, "ok"), (SCHEMA_VERSION, SCHEMA_VERSION, 2, "ok")}
 
 
 def test_open_refuses_an_upgrade_when_files_are_being_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

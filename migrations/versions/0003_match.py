@@ -11,7 +11,8 @@ def upgrade() -> None:
     """Add columns, which the next `index` fills, and tables."""
     op.add_column("content", sa.Column("views", sa.LargeBinary))
     op.add_column("content", sa.Column("look", sa.LargeBinary))
-    op.add_column("content", sa.Column("matched", sa.Integer, sa.ForeignKey("recipe.id")))
+    # Alembic adds no column with a reference: it takes that for a constraint, which SQLite cannot add.
+    op.execute("ALTER TABLE content ADD COLUMN matched INTEGER REFERENCES recipe (id)")
     op.create_index("content_look", "content", ["look"])
     op.create_index("content_unmatched", "content", ["id"], sqlite_where=sa.text("matched IS NULL"))
     op.create_table(
