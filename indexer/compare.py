@@ -78,19 +78,26 @@ class Comparison:
         return np.asarray(np.clip(self.tone.gain * self.plain + self.tone.offset, 0, 255))
 
     @cached_property
-    def differences(self) -> Floats:
-        """Of each patch: mean difference of lightness in levels, less what edges half a pixel out of place explain."""
+    def _apart(self) -> Floats:
+        """Of each pixel: difference of lightness in levels, less what edges half a pixel out of place explain."""
         first, second = self.luma
         steep = np.maximum(_steepness(first), _steepness(second))
-        apart = np.maximum(np.abs(second - first) - EDGE_SHIFT * steep, 0)
-        if self.tone.gain > BRIGHTENED:
-            apart *= np.where((first > HIGHLIGHT) | (first < SHADOW), CUT_OFF, 1)
-        return patch_means(np.asarray(apart, dtype=np.float32), self._patch)
+        return np.asarray(np.maximum(np.abs(second - first) - EDGE_SHIFT * steep, 0))
+
+    @cached_property
+    def differences(self) -> Floats:
+        """Of each patch: mean difference of lightness."""
+        return patch_means(self._apart, self._patch)
 
     @cached_property
     def worst(self) -> float:
-        """The largest difference of a patch."""
-        return float(self.differences.max())
+        """The largest difference of a patch; less counts where a change of tone has cut off levels."""
+        if self.tone.gain <= BRIGHTENED:
+            return float(self.differences.max())
+        first, _second = self.luma
+        cut_off = (first > HIGHLIGHT) | (first < SHADOW)
+        apart = np.where(cut_off, np.float32(CUT_OFF) * self._apart, self._apart)
+        return float(patch_means(apart, self._patch).max())
 
     @cached_property
     def common(self) -> float:

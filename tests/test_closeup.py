@@ -90,18 +90,20 @@ def test_judge_batch_demotes_what_only_thumbnails_take_for_the_same(tmp_path: Pa
     assert (by_files.likeness and by_files.likeness.kind, by_files.evidence) == (Kind.EDITED, Evidence.FILES)
 
 
-def test_judge_batch_looks_at_no_file_when_the_thumbnails_differ(tmp_path: Path) -> None:
-    """Other pictures, and edits that a thumbnail shows, need no second look, so the files may be gone."""
+def test_judge_batch_looks_at_no_file_when_the_thumbnails_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other pictures, and edits that a thumbnail shows, need no second look: nothing is read."""
     files = [stored(tmp_path, f"{n}.png", encoded(drawn(n).resize((400, 300)), "PNG")) for n in (0, 1)]
     edited = drawn(0).resize((400, 300))
     edited.paste((255, 0, 200), (100, 100, 160, 160))
     files.append(stored(tmp_path, "2.png", encoded(edited, "PNG")))
     asked = [proposal(files[0], files[1], ids=(1, 2)), proposal(files[0], files[2], ids=(1, 3))]
-    for path, _digest in files:
-        os.unlink(path)
+    read = counted(monkeypatch)
 
     other, local = judge_batch(asked)
 
+    assert read == []
     assert other == Judged(1, 2, None, Evidence.THUMBNAIL)
     assert (local.likeness and local.likeness.kind, local.evidence) == (Kind.EDITED, Evidence.THUMBNAIL)
 
