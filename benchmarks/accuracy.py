@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import io
 import shutil
 import sqlite3
 import tempfile
@@ -23,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from edits import EDITS, saved
 from labels import Pair, labelled_pairs
-from PIL import Image, ImageOps
 from pictures import DATA
+from PIL import Image, ImageOps
 
 from indexer import Index
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class Edit(NamedTuple):
     aim: float
     """Share that should be found with one of them."""
     format: str = "JPEG"
-    options: dict[str, object] = {"quality": 85}
+    options: Mapping[str, object] = MappingProxyType({"quality": 85})
 
 
 def saved(picture: Image.Image, edit: Edit) -> bytes:

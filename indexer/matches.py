@@ -111,7 +111,7 @@ def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
 
 
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
-    """For each content, a file that shows it pixel by pixel, where there is one: its own, else a twin's; the first found."""
+    """For each content, a file that shows it pixel by pixel: its own where there is one, else a twin's; the first found."""
     shown = content.alias("shown")
     query = (
         select(shown.c.id, folder.c.root_id, folder.c.path, file.c.name, content.c.digest)

@@ -65,20 +65,16 @@ def views_of(spectrum: Floats, inner: Floats | None) -> bytes:
             the transform's length so that their root mean square is in grey levels.
         inner: The same of what a plain border encloses; None without one.
     """
-    values: Floats = np.asarray(_PARTS @ spectrum @ _PARTS.T, dtype=np.float32).ravel()
-    strips: Floats = values.take(_STRIP_INDEX)
-    strips[:, 0] = 0
-    strip_loudness = loudness(strips)
-    strips *= (strip_loudness >= STRIP_DETAIL / STRIP_SIDE)[:, None]
-    low: Floats = values.take(_LOW_INDEX)
-    bits = np.concatenate(
-        (
-            (spectrum.take(_PARITY_INDEX) > 0).ravel(),
-            (strips > DEAD_ZONE * strip_loudness[:, None]).ravel(),
-            (low > DEAD_ZONE * loudness(low)[:, None]).ravel(),
-            _SILENCE if inner is None else heard(inner.take(_INNER_INDEX)),
-        )
-    )
+    parts = _PARTS @ spectrum @ _PARTS.T
+    both: Floats = np.concatenate((parts.ravel(), spectrum.ravel()), dtype=np.float32)
+    terms = both.take(_TERMS)
+    terms[_MEANS] = 0
+    energies = np.add.reduceat(terms * terms, _STARTS)
+    limits = np.sqrt(energies * _PER_ENERGY)
+    limits[_STRIPS][energies[_STRIPS] < STRIP_DETAIL**2] = np.inf
+    bits = np.empty(64 * WORDS, dtype=np.bool_)
+    np.greater(terms, limits.repeat(_LENGTHS), out=bits[: len(terms)])
+    bits[len(terms) :] = False if inner is None else heard(inner.take(_INNER_INDEX))
     return np.packbits(bits, bitorder="little").tobytes()
 
 
@@ -90,12 +86,6 @@ def unpacked(views: bytes) -> Words:
 def heard(values: Floats) -> NDArray[np.bool_]:
     """True where a frequency of one picture is positive and loud enough to be more than rounding."""
     return np.asarray(values > DEAD_ZONE * math.sqrt(values.dot(values) / values.size))
-
-
-def loudness(values: Floats) -> Floats:
-    """The root mean square of each row."""
-    energies: Floats = np.einsum("ij,ij->i", values, values)
-    return np.asarray(np.sqrt(energies / np.float32(values.shape[1])))
 
 
 def inner_box(levels: Floats) -> tuple[int, int, int, int] | None:
@@ -180,8 +170,16 @@ def _block(box: Box, vertical: NDArray[np.intp], horizontal: NDArray[np.intp]) -
 _LOW_INDEX = np.stack([_block(box, *_lowest(128)) for box in (WHOLE, *CROPS)])
 _INNER_INDEX = _lowest(128)[0] * SPECTRUM + _lowest(128)[1]
 _STRIP_INDEX = np.stack([_block(box, *np.divmod(np.arange(STRIP_SIDE**2), STRIP_SIDE)) for box in STRIPS])
-_SILENCE = np.zeros(128, dtype=np.bool_)
 _HALVES = np.divmod(np.arange(64), 8)
 _PARITY_INDEX = np.stack(
     [(2 * _HALVES[0] + odd_v) * SPECTRUM + 2 * _HALVES[1] + odd_u for odd_v in (0, 1) for odd_u in (0, 1)]
 )
+_TERMS = np.concatenate((_PARITY_INDEX.ravel() + len(_PARTS) ** 2, _STRIP_INDEX.ravel(), _LOW_INDEX.ravel()))
+"""Where the terms of all hashes stand in the parts' terms followed by the whole's, hash by hash."""
+_MEANS = 256 + 64 * np.arange(len(STRIPS))
+"""The means of the strips, which say nothing; the others' are 0 or left out."""
+_LENGTHS = np.array([256, *[64] * len(STRIPS), *[128] * (1 + len(CROPS))])
+_STARTS = np.cumsum(_LENGTHS) - _LENGTHS
+_PER_ENERGY = np.where(_STARTS == 0, 0, DEAD_ZONE**2 / _LENGTHS).astype(np.float32)
+"""The square of the dead zone for each unit of energy; none for the signs."""
+_STRIPS = slice(1, 1 + len(STRIPS))

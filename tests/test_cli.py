@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support import aged, make_photos, tree
 
 from indexer import __version__
@@ -463,3 +464,260 @@ def test_demo_leaves_other_indexes_and_folders_alone(here: Path, capsys: pytest.
     assert "there is an index already" in text
     assert "already holds" in text
     assert (here / "taken" / "scrape-1" / "picture-0000.jpg").read_bytes() == b"mine"
+
+
+# --- kinds, similar, decide
+
+
+@pytest.fixture
+def varied(here: Path) -> Path:
+    """The project with a smaller, a mirrored and an edited copy of a picture beside the byte copy."""
+    picture = drawn(1)
+    edited = picture.copy()
+    edited.paste((255, 0, 0), (picture.width // 3, picture.height // 3, picture.width // 2, picture.height // 2))
+    (here / "photos" / "small.webp").write_bytes(
+        encoded(picture.resize((picture.width // 2, picture.height // 2)), "WEBP")
+    )
+    (here / "photos" / "mirrored.png").write_bytes(encoded(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "PNG"))
+    (here / "photos" / "edited.png").write_bytes(encoded(edited, "PNG"))
+    assert run(["index", "--jobs", "0", "--quiet"]) == 0
+    return here
+
+
+def test_index_says_how_many_matches_it_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Byte copies apart, and nothing when there were none."""
+    run(["index", "--jobs", "0"])
+    none = capsys.readouterr().out
+    (here / "photos" / "small.webp").write_bytes(encoded(drawn(1).resize((100, 100)), "WEBP"))
+
+    run(["index", "--jobs", "0"])
+
+    assert "match" not in none
+    assert "1 picture decoded, 1 match found; " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        pytest.param([], {"copy.jpg": "bytes", "small.webp": "same"}, id="default"),
+        pytest.param(["--kinds", "bytes"], {"copy.jpg": "bytes"}, id="bytes"),
+        pytest.param(["--match", "bytes"], {"copy.jpg": "bytes"}, id="the rule of equal bytes"),
+        pytest.param(["--kinds", " same , flipped,"], {"small.webp": "same", "b/1.jpg": "flipped"}, id="a list"),
+        pytest.param(["--kinds", "edited", "photos/b", "photos/edited.png"], {"b/1.jpg": "edited"}, id="paths"),
+    ],
+)
+def test_dups_takes_kinds(
+    varied: Path, capsys: pytest.CaptureFixture[str], options: list[str], found: dict[str, str]
+) -> None:
+    """Those that are named; without any, same bytes and same picture. PNG copies are larger and kept."""
+    code = run(["dups", "--json", *options])
+
+    groups = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == 0
+    kinds = {one["path"].removeprefix("photos/"): one["kind"] for group in groups for one in group["surplus"]}
+    if "flipped" in found.values():  # either may be kept: they have the same number of pixels
+        kinds = {name if kind != "flipped" else "b/1.jpg": kind for name, kind in kinds.items() if name != "small.webp"}
+        kinds["small.webp"] = "same"
+    assert kinds == found
+
+
+@pytest.mark.parametrize("command", ["dups", "prune"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(["--kinds", "smae"], "unknown kind smae", id="misspelt"),
+        pytest.param(["--kinds", "bytes,hash"], "unknown kind hash", id="a rule"),
+        pytest.param(["--kinds", ""], "unknown kind ''", id="empty"),
+        pytest.param(["--kinds", ","], "unknown kind ','", id="a comma"),
+        pytest.param(["--kinds", "bytes", "--match", "bytes"], "--match bytes has no kinds", id="with another rule"),
+        pytest.param(["--kinds", "same", "--match", "hash"], "--match hash has no kinds", id="with the hash rule"),
+    ],
+)
+def test_kinds_that_make_no_sense_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str, options: list[str], message: str
+) -> None:
+    """Exit code 2 and nothing moved, even with --yes."""
+    before = tree(here / "photos")
+
+    code = run([command, *options, *(["--yes"] if command == "prune" else [])])
+
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert tree(here / "photos") == before
+
+
+def test_prune_moves_the_kinds_that_are_named(varied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mirrored copy's counterpart goes only when it is asked for; the table says how the two relate."""
+    before = set(tree(varied / "photos"))
+
+    run(["prune", "--yes"])
+    default = capsys.readouterr().out
+    after_default = before - set(tree(varied / "photos"))
+    run(["undo", "-q"])
+    run(["prune", "--kinds", "flipped", "--yes"])
+    flipped = capsys.readouterr().out
+
+    assert after_default == {"copy.jpg", "small.webp"}
+    assert "(same picture, " in default
+    assert "(kinds: bytes, same)" in default
+    assert len(before - set(tree(varied / "photos"))) == 1
+    assert "(mirrored, " in flipped
+    assert "(kinds: flipped)" in flipped
+
+
+def test_unconfirmed_matches_are_taken_when_they_are_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A picture whose file was away when its copy came: dups and prune alike."""
+    (here / "photos" / "b" / "1.jpg").rename(here / "away.jpg")
+    picture = drawn(1)
+    (here / "photos" / "small.webp").write_bytes(
+        encoded(picture.resize((picture.width // 2, picture.height // 2)), "WEBP")
+    )
+    (here / "list").write_text("photos/small.webp\n")
+    run(["index", "photos", "--files-from", "list", "--jobs", "0", "-q"])
+    (here / "away.jpg").rename(here / "photos" / "b" / "1.jpg")
+
+    run(["dups", "-0"])
+    default = capsys.readouterr().out
+    run(["dups", "-0", "--unconfirmed"])
+    asked = capsys.readouterr().out
+    run(["prune", "--yes", "--unconfirmed", "-q"])
+
+    assert default == "photos/copy.jpg\0"
+    assert asked == "photos/copy.jpg\0photos/small.webp\0"
+    assert not (here / "photos" / "small.webp").exists()
+
+
+def test_similar_lists_what_looks_like_a_picture(varied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a file for people, an object for scripts."""
+    (varied / "asked.png").write_bytes(encoded(drawn(1), "PNG"))
+
+    text_code = run(["similar", "asked.png", "-k", "3"])
+    lines = capsys.readouterr().out.splitlines()
+    json_code = run(["similar", "asked.png", "--json"])
+    objects = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert (text_code, json_code, len(lines)) == (0, 0, 3)
+    assert re.fullmatch(r"same +\d+ bits?  photos/(b/1\.jpg|small\.webp)", lines[0])
+    assert all(list(found) == ["path", "kind", "bits"] for found in objects)
+    assert {found["path"]: found["kind"] for found in objects[:4]} == {
+        "photos/b/1.jpg": "same",
+        "photos/small.webp": "same",
+        "photos/mirrored.png": "flipped",
+        "photos/edited.png": "edited",
+    }
+    assert [found["kind"] for found in objects[4:]] == [None] * (len(objects) - 4)
+    assert len(objects) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["missing.jpg"], "missing.jpg' cannot be read", id="missing"),
+        pytest.param(["list"], "list' ", id="no picture"),
+        pytest.param(["photos/a/0.jpg", "-k", "0"], "-k", id="none wanted"),
+        pytest.param(["photos/a/0.jpg", "-k", "1001"], "-k", id="too many wanted"),
+        pytest.param([], "IMAGE", id="no picture named"),
+        pytest.param(["photos/a/0.jpg", "photos/b/1.jpg"], "photos/b/1.jpg", id="two"),
+    ],
+)
+def test_similar_refuses_what_makes_no_sense(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    """Exit code 2, and why."""
+    (here / "list").write_text("a cat\n")
+
+    code = run(["similar", *arguments])
+
+    printed = capsys.readouterr()
+    assert code == 2
+    assert message in printed.err
+    assert printed.out == ""
+
+
+def test_decide_keeps_two_pictures_apart_until_it_is_taken_back(
+    varied: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """dups goes by the person's word."""
+    pair = ["photos/b/1.jpg", "photos/small.webp"]
+    shown = []
+
+    codes = []
+    for verdict in ("--different", "--same", "--forget"):
+        codes.append(run(["decide", *pair, verdict]))
+        capfd.readouterr()
+        run(["dups", "photos/b", "photos/small.webp"])
+        shown.append(capfd.readouterr().out)
+
+    assert codes == [0, 0, 0]
+    assert "No duplicates" in shown[0]
+    assert "photos/small.webp  (same picture, as you decided, " in shown[1]
+    assert re.search(r"photos/small.webp  \(same picture, \d+ bits?\)", shown[2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "say what to decide", id="nothing"),
+        pytest.param(["A", "B"], "say what to decide", id="no verdict"),
+        pytest.param(["A", "--same"], "say what to decide", id="one file"),
+        pytest.param(["A", "B", "A", "--same"], "say what to decide", id="three files"),
+        pytest.param(["A", "B", "--same", "--different"], "say what to decide", id="two verdicts"),
+        pytest.param(["--same"], "say what to decide", id="no file"),
+        pytest.param(["A", "B", "--same", "--export", "-"], "say what to decide", id="two deeds"),
+        pytest.param(["--export", "-", "--import", "-"], "say what to decide", id="out and in"),
+        pytest.param(["--export", "-", "--same"], "say what to decide", id="a verdict on nothing"),
+        pytest.param(["A", "A", "--same"], "hold the same bytes", id="one file twice"),
+        pytest.param(["A", "missing.jpg", "--same"], "cannot read 'missing.jpg'", id="missing"),
+        pytest.param(["A", "B", "--forget"], "nothing was decided", id="nothing to forget"),
+        pytest.param(["--export", "list"], "'list' exists already", id="a file is in the way"),
+        pytest.param(["--export", "no/where"], "cannot write 'no/where'", id="no such folder"),
+        pytest.param(["--import", "missing"], "cannot read 'missing'", id="nothing to import"),
+        pytest.param(["--import", "list"], "line 1 is no decision", id="no decisions"),
+        pytest.param(["--import", "photos/a/0.jpg"], "cannot read 'photos/a/0.jpg'", id="no text"),
+    ],
+)
+def test_decide_refuses_what_makes_no_sense(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    """Exit code 2, what is wrong, and nothing remembered or written."""
+    (here / "list").write_text("a cat\n")
+    names = {"A": "photos/a/0.jpg", "B": "photos/b/1.jpg"}
+
+    code = run(["decide", *(names.get(argument, argument) for argument in arguments)])
+    error = capsys.readouterr().err
+    run(["decide", "--export", "-"])
+
+    assert code == 2
+    assert message in error
+    assert capsys.readouterr().out == ""
+    assert (here / "list").read_text() == "a cat\n"
+
+
+def test_decisions_go_out_and_come_in(varied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To a new file or standard output, from a file or standard input."""
+    run(["decide", "photos/a/0.jpg", "photos/b/1.jpg", "--different"])
+    exported = run(["decide", "--export", "decisions.jsonl"])
+    run(["decide", "--export", "-"])
+    printed = capsys.readouterr().out
+    run(["decide", "photos/a/0.jpg", "photos/b/1.jpg", "--forget"])
+    capsys.readouterr()
+
+    imported = run(["decide", "--import", "decisions.jsonl"])
+    said = capsys.readouterr().out
+    piped = imgindex("decide", "--import", "-", input=printed.encode())
+    run(["decide", "--export", "-"])
+
+    assert (exported, imported, piped.returncode) == (0, 0, 0)
+    assert printed == (varied / "decisions.jsonl").read_text() == capsys.readouterr().out
+    assert list(json.loads(printed)) == ["a", "b", "verdict", "decided"]
+    assert said == "1 decision taken in.\n" == piped.stdout.decode()
+
+
+def test_help_names_the_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that can be asked for, and what is taken by default."""
+    run(["prune", "--help"])
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert "bytes, same, recoloured, flipped, rotated, edited" in text
+    assert "default: bytes,same" in text
+    assert "--unconfirmed" in text

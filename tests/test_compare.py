@@ -286,22 +286,23 @@ def test_colours_are_found_where_lightness_is_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "plainness"),
+    ("stripes", "levels"),
     [
-        pytest.param(0, 1.0, id="flat"),
-        pytest.param(40, 0.0, id="chequered"),
-        pytest.param(20, 0.5, id="half of it chequered"),
-        pytest.param(1, 39 / 40, id="a column chequered"),
+        pytest.param([120], 1, id="flat"),
+        pytest.param([60, 60], 2, id="two stripes"),
+        pytest.param([40, 40, 40], 3, id="three stripes"),
+        pytest.param([112, 8], 1, id="a tenth does not count"),
     ],
 )
-def test_plainness_is_the_share_without_edges(columns: int, plainness: float) -> None:
-    """Squares of four pixels, blurred by one, leave no place without an edge; the rest has none."""
-    board = np.full((120, 160), 128, dtype=np.uint8)
-    squares = np.kron(np.indices((30, columns)).sum(axis=0) % 2, np.ones((4, 4))) * 200
-    board[:, : 4 * columns] = squares
-    picture = Image.fromarray(board).convert("RGB")
+def test_levels_are_those_of_nine_tenths_of_the_pixels(stripes: list[int], levels: int) -> None:
+    """Of a flag, its stripes; what blurring mixes at their edges is less than a tenth. The simpler picture counts."""
+    flag = Image.fromarray(np.repeat(np.arange(len(stripes)) * 60 + 40, stripes).astype(np.uint8)[:, None])
+    flag = flag.resize((160, 120), Image.Resampling.NEAREST).convert("RGB")
+    busy = drawn(0).resize((160, 120))
 
-    assert whole(picture, toned(picture, 0.9, 10)).plainness == pytest.approx(plainness, abs=0.03)
+    assert whole(flag, toned(flag, 0.9, 10)).levels == levels
+    assert whole(busy, busy).levels > 30
+    assert whole(flag, busy).levels <= levels
 
 
 @pytest.mark.parametrize(
@@ -346,7 +347,7 @@ def measures(found: Comparison) -> list[float]:
         found.equal,
         found.colour,
         found.colour_common,
-        found.plainness,
+        float(found.levels),
         found.saturation,
         found.agreement,
         found.tone.gain,

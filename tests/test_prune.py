@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support import Tree, aged, make_photos, tree
 
 import indexer
@@ -239,6 +240,124 @@ def test_carry_out_refuses_when_a_file_changes_after_it_was_checked(
 
     assert done.moved == ()
     assert (copied / SURPLUS).exists()
+
+
+# --- copies in another encoding
+
+
+SMALLER = "z/smaller.webp"
+
+
+@pytest.fixture
+def resaved(tmp_path: Path, index: Index) -> Path:
+    """Photos of which one lies there a second time, smaller and as WebP, indexed."""
+    photos = make_photos(tmp_path / "data" / "photos")
+    picture = drawn(0)
+    (photos / "z").mkdir()
+    smaller = picture.resize((picture.width * 2 // 3, picture.height * 2 // 3))
+    (photos / SMALLER).write_bytes(encoded(smaller, "WEBP", quality=70))
+    (photos / SMALLER).chmod(0o640)
+    aged(photos / SMALLER, seconds=9000)
+    (photos / "notes.txt").write_text("mine")
+    index.update(photos, jobs=0)
+    return photos
+
+
+def test_carry_out_moves_the_smaller_copy_and_undo_brings_it_back_exactly(resaved: Path, index: Index) -> None:
+    """The same picture in fewer pixels goes, though it is older; nothing else in the folder changes."""
+    before = tree(resaved)
+
+    plan = index.plan()
+    done = index.carry_out(plan)
+    pruned, kept = tree(resaved), [path.read_bytes() for path in payloads(resaved)]
+    again = index.plan()
+    known = index.update(resaved, jobs=0)
+    undone = index.undo()
+
+    assert [(str(one.surplus.kind), one.keeper.path, one.surplus.member.path) for one in plan.moves] == [
+        ("same", KEEPER, SMALLER)
+    ]
+    assert [moved.path for moved in done.moved] == [str(resaved / SMALLER)]
+    assert pruned == {path: file for path, file in before.items() if path != SMALLER}
+    assert kept == [before[SMALLER][0]]
+    assert (again.moves, known.decoded, known.matches, len(undone.moved)) == ((), 0, 0, 1)
+    assert tree(resaved) == before
+    assert index.plan().moves == plan.moves
+
+
+def test_pruned_copy_is_surplus_again_when_it_comes_back(resaved: Path, index: Index) -> None:
+    """A later scrape brings the same bytes: nothing is decoded or compared for it."""
+    again = (resaved / SMALLER).read_bytes()
+    index.carry_out(index.plan())
+    (resaved / "b" / "found-again.webp").write_bytes(again)
+
+    report = index.update(resaved, jobs=0)
+
+    assert (report.new, report.decoded, report.matches) == (1, 0, 0)
+    assert [move.surplus.member.path for move in index.plan().moves] == ["b/found-again.webp"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("changed", [KEEPER, SMALLER])
+def test_carry_out_refuses_a_smaller_copy_when_it_or_its_keeper_changed(
+    resaved: Path, index: Index, change: Callable[[Path, Path], None], changed: str
+) -> None:
+    """The two differ in bytes, so each must hold what was fingerprinted."""
+    plan = index.plan()
+    other = SMALLER if changed == KEEPER else KEEPER
+    change(resaved / changed, resaved / other)
+    before = contents(resaved)
+
+    done = index.carry_out(plan)
+
+    assert done.moved == ()
+    assert [refused.path for refused in done.refused] == [str(resaved / SMALLER)]
+    assert done.refused[0].reason
+    assert contents(resaved) == before
+    assert payloads(resaved) == []
+
+
+def test_purge_of_a_smaller_copy_needs_its_keeper(resaved: Path, index: Index) -> None:
+    """What stands for it has other bytes; when that is gone, the smaller copy is all there is."""
+    index.carry_out(index.plan())
+    (resaved / KEEPER).rename(resaved.parent / "away.jpg")
+
+    refused = index.purge(0, dry_run=False)
+    (resaved.parent / "away.jpg").rename(resaved / KEEPER)
+    done = index.purge(0, dry_run=False)
+
+    assert (refused.moved, len(refused.refused)) == ((), 1)
+    assert (len(done.moved), payloads(resaved)) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "kinds"),
+    [
+        pytest.param({"kinds": ["bytes"]}, [], id="bytes alone"),
+        pytest.param({"kinds": ["same"]}, ["same"], id="same"),
+        pytest.param({"kinds": ["flipped", "edited"]}, ["flipped"], id="mirrored"),
+        pytest.param({"kinds": []}, [], id="none"),
+        pytest.param({"match": "bytes"}, [], id="the rule of equal bytes"),
+    ],
+)
+def test_plan_holds_the_kinds_that_are_asked_for(
+    resaved: Path, index: Index, asked: dict[str, object], kinds: list[str]
+) -> None:
+    """Each by itself; a mirrored copy lies there too."""
+    (resaved / "mirrored.png").write_bytes(encoded(drawn(0).transpose(Image.Transpose.FLIP_LEFT_RIGHT), "PNG"))
+    aged(resaved / "mirrored.png", seconds=-100)
+    index.update(resaved, jobs=0)
+
+    plan = index.plan(**asked)  # type: ignore[arg-type]
+
+    found = {str(move.surplus.kind) for move in plan.moves}
+    assert found == set(kinds)
+
+
+def test_plan_refuses_kinds_that_do_not_exist(resaved: Path, index: Index) -> None:
+    """A misspelt kind is an error, not an empty plan."""
+    with pytest.raises(ValueError, match="smae"):
+        index.plan(kinds=["smae"])
 
 
 # --- where the quarantine is

@@ -227,7 +227,13 @@ def test_verified_says_edited_of_real_photos(data: Path, change: Change, hints: 
 
 @BOTH_LIMITS
 @pytest.mark.parametrize(
-    "change", [grey, ImageOps.invert, pytest.param(lambda p: p.point(lambda v: v * 0.4), id="dim")]
+    "change",
+    [
+        pytest.param(grey, id="grey"),
+        pytest.param(ImageOps.invert, id="negative"),
+        pytest.param(lambda picture: picture.point(lambda level: level * 0.4), id="dim"),
+        pytest.param(lambda picture: picture.point(lambda level: 64 + level * 0.5), id="of half the contrast"),
+    ],
 )
 def test_verified_says_recoloured(change: Change, limits: Limits) -> None:
     """A grey copy, a negative and one with far less contrast show the same shapes in other colours."""
@@ -236,6 +242,16 @@ def test_verified_says_recoloured(change: Change, limits: Limits) -> None:
         kinds = kind_of(picture, change(picture), UPRIGHT, limits), kind_of(change(picture), picture, UPRIGHT, limits)
 
         assert kinds == (Kind.RECOLOURED, Kind.RECOLOURED), seed
+
+
+@BOTH_LIMITS
+def test_verified_says_recoloured_when_a_grey_picture_is_tinted(limits: Limits) -> None:
+    """Between grey and a few per cent of colour there is no encoding: one of the two was made from the other."""
+    for seed in range(4):
+        tinted = ImageEnhance.Color(scene(seed)).enhance(0.1)
+
+        assert kind_of(grey(tinted), tinted, UPRIGHT, limits) == Kind.RECOLOURED
+        assert kind_of(saved("JPEG", quality=75)(tinted), tinted, UPRIGHT, limits) == Kind.SAME
 
 
 def colourful_photos_in(data: Path) -> list[Image.Image]:
