@@ -155,7 +155,7 @@ def measure_edits(folder: Path, count: int) -> Iterator[str]:
     chosen = photos(count)
     first = [plain_hashes(path) for path in chosen]
     yield f"Edits of {len(chosen)} photos\n"
-    yield "| edit | right kind | aim | other kind | none | " + " | ".join(PLAIN) + " |"
+    yield "| edit | found as wanted | asked | found as another kind | not found | " + " | ".join(PLAIN) + " |"
     yield "|---|--:|--:|---|--:|" + "--:|" * len(PLAIN)
     names = list(EDITS)
     wrong: collections.Counter[str] = collections.Counter()

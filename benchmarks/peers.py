@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parent.parent
 GRID = 3
 NEW_SHARE = 100
-LIMIT_S = 600
+LIMIT_S = 120
 SLOW_S = 60
 KINDS = "bytes,same,recoloured,flipped,rotated,edited"
 

@@ -28,7 +28,7 @@ class Limits:
     colour_common: float
 
 
-CLOSE = Limits(worst=16.0, least=5.0, per_common=5.0, common=5.0, colour=22.0, colour_common=10.0)
+CLOSE = Limits(worst=16.0, least=3.0, per_common=10.0, common=5.0, colour=22.0, colour_common=10.0)
 """For the second look, from the two files."""
 THUMBNAIL = Limits(worst=22.0, least=8.0, per_common=6.0, common=6.0, colour=26.0, colour_common=12.0)
 """For stored thumbnails, whose own encoding differs."""

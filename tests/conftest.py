@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from support import make_photos
+from support import DATA, make_photos
 
 from indexer import Index
-
-DATA = Path(os.environ.get("IMGINDEX_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
-"""Real pictures with ground truth; not part of the project."""
 
 
 @pytest.fixture(autouse=True)

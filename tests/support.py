@@ -10,6 +10,8 @@ from pathlib import Path
 from indexer import Index
 from indexer.drawing import drawn, encoded
 
+DATA = Path(os.environ.get("IMGINDEX_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+"""Real pictures with ground truth; not part of the project."""
 Tree = dict[str, tuple[bytes, int, int]]
 """Path → bytes, permission bits and modification time of every file below a folder."""
 

@@ -269,6 +269,23 @@ def test_differences_are_found_where_they_are(place: tuple[int, int]) -> None:
     assert found.equal < 1
 
 
+@pytest.mark.parametrize(
+    ("level", "share"), [pytest.param(255, 0.3, id="highlight"), pytest.param(128, 1.0, id="middle grey")]
+)
+def test_a_difference_counts_less_where_brightening_cut_levels_off(level: int, share: float) -> None:
+    """Of 25 levels on a square of 12 pixels, highlights keep three tenths; a middle grey keeps all of it."""
+    for seed in range(5):
+        dark = toned(drawn(seed).resize((240, 180)), 0.8, 0)
+        bright = toned(dark, 1.25, 0)
+        square = (100, 100, 111, 111)
+        ImageDraw.Draw(dark).rectangle(square, fill=(round(0.8 * level),) * 3)
+        ImageDraw.Draw(bright).rectangle(square, fill=(level - 25,) * 3)
+
+        found = whole(dark, bright)
+
+        assert found.worst == pytest.approx(share * 23, abs=2 * share)
+
+
 def test_colours_are_found_where_lightness_is_the_same() -> None:
     """A patch of another hue but equal luma (0.299 R + 0.587 G + 0.114 B = 105.6) differs in colour alone."""
     picture = Image.new("RGB", (240, 180), (106, 106, 106))

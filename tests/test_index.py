@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import aged, make_photos, settle
+from support import DATA, aged, make_photos, settle
 
 from indexer import Index, batches, decode, scan
 from indexer import index as story
@@ -467,6 +467,36 @@ def test_update_recomputes_when_the_recipe_is_another(
     ]
 
 
+def test_update_forgets_matches_when_the_recipe_is_another(
+    photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were found by hashes that are no more: they are found again, though their files did not change."""
+    (photos / "copy.webp").write_bytes(encoded(drawn(0), "WEBP"))
+    first = index.update(photos, jobs=0)
+    monkeypatch.setattr(story, "RECIPE", Recipe("imgindex", 99, "other"))
+
+    def interrupt(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "read":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index.update(photos, jobs=0, tick=interrupt)
+    between = rows(index, 'SELECT count(*) FROM "match"')
+    second = index.update(photos, jobs=0)
+
+    assert (first.matches, between, second.decoded, second.matches) == (1, [(0,)], 7, 1)
+
+
+def test_update_notes_matches_in_the_history(photos: Path, index: Index) -> None:
+    """With the other counts of the run."""
+    (photos / "copy.webp").write_bytes(encoded(drawn(0), "WEBP"))
+
+    report = index.update(photos, jobs=0)
+
+    assert counts(report) == {"files": 7, "new": 7, "decoded": 7, "matches": 1}
+    assert index.history()[0].counts["matches"] == 1
+
+
 def test_update_finds_roots_again_when_the_whole_project_moved(tmp_path: Path) -> None:
     """Roots below the database's folder are stored relative to it."""
     project = tmp_path / "project"
@@ -621,24 +651,32 @@ def test_update_resumes_when_it_was_killed(tmp_path: Path) -> None:
     assert rows(index, "SELECT count(*) FROM file WHERE state = 1") == [(300,)]
 
 
-def test_update_ends_well_on_every_real_picture(data: Path, tmp_path: Path) -> None:
-    """Everything that can be thrown at it is indexed or named as unreadable; a second run decodes nothing."""
-    index = Index(tmp_path / "real.db")
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, IndexReport]:
+    """An index of the real pictures and the report of its first run: once for all tests, since it takes a while."""
+    if not DATA.is_dir():
+        pytest.skip(f"the real pictures are not here: {DATA} (set IMGINDEX_TEST_DATA)")
+    index = Index(tmp_path_factory.mktemp("real") / "real.db")
+    return index, index.update(DATA)
 
-    first = index.update(data)
-    second = index.update(data)
+
+def test_update_ends_well_on_every_real_picture(real: tuple[Index, IndexReport]) -> None:
+    """Everything that can be thrown at it is indexed or named as unreadable; a second run decodes and compares nothing."""
+    index, first = real
+
+    second = index.update(DATA)
 
     assert first.decoded > 3_500
     assert first.unreadable == len(first.unreadable_files) == len(index.unreadable())
     assert all(file.reason for file in first.unreadable_files)
-    assert (second.decoded, second.new, second.changed, second.gone) == (0, 0, 0, 0)
+    assert (second.decoded, second.matches, second.new, second.changed, second.gone) == (0, 0, 0, 0, 0)
     assert second.files == first.files
+    assert rows(index, "SELECT count(*) FROM content WHERE matched IS NULL") == [(0,)]
 
 
-def test_groups_are_the_true_byte_copies_of_the_real_pictures(data: Path, tmp_path: Path) -> None:
+def test_groups_are_the_true_byte_copies_of_the_real_pictures(real: tuple[Index, IndexReport]) -> None:
     """Among the files that could be read, exactly those that `same_bytes.csv` lists."""
-    index = Index(tmp_path / "real.db")
-    index.update(data)
+    index, data = real[0], DATA
     readable = {
         f"{root}/{folder}/{name}" if folder else f"{root}/{name}"
         for root, folder, name in rows(

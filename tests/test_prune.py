@@ -282,7 +282,7 @@ def test_carry_out_moves_the_smaller_copy_and_undo_brings_it_back_exactly(resave
     assert kept == [before[SMALLER][0]]
     assert (again.moves, known.decoded, known.matches, len(undone.moved)) == ((), 0, 0, 1)
     assert tree(resaved) == before
-    assert index.plan().moves == plan.moves
+    assert [move.surplus.member.path for move in index.plan().moves] == [SMALLER]
 
 
 def test_pruned_copy_is_surplus_again_when_it_comes_back(resaved: Path, index: Index) -> None:

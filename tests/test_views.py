@@ -6,6 +6,7 @@ are well below the radii that matching uses.
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -89,9 +90,10 @@ def photos_in(data: Path) -> list[Image.Image]:
     return found
 
 
-def even() -> list[Image.Image]:
+@cache
+def even() -> tuple[Image.Image, ...]:
     """Drawn pictures whose crops and thirds fall on whole pixels."""
-    return [drawn(seed).resize((900, 900)) for seed in range(20)]
+    return tuple(drawn(seed).resize((900, 900)) for seed in range(20))
 
 
 @pytest.mark.parametrize("number", range(len(CROPS)))
