@@ -1,9 +1,9 @@
 """The numbers that decide what a match is; light to import, as `recipe.py` is.
 
-Set on every second labelled pair of the test pictures and on edits made from 90 of their photos; `benchmarks/accuracy.py`
-measures them on the rest. Where a figure is quoted, it is of the pairs that set it, at the few hundred pixels of the second
-look: of 31 pairs labelled as the same picture the worst patch differs by at most 14.9 grey levels and the common ones by
-4.4; of 225 labelled distinct, the worst patch differs by at least 17.7.
+The measures and their orders of size were chosen with all labelled pairs of the test pictures in view: at the few hundred
+pixels of the second look, the worst patch of 31 pairs labelled as the same picture differed by at most 14.9 grey levels and
+the common ones by 4.4; of 225 labelled distinct, the worst patch by at least 17.7. The values were then set on every second
+pair and on edits made from 60 photos and some drawings; `benchmarks/accuracy.py` measures them on each half by itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from indexer.records import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a pair that shows the same picture may differ by, in grey levels of a patch (see `compare.Measures`)."""
+    """What a pair that shows the same picture may differ by, in grey levels of a patch (see `compare.Comparison`)."""
 
     worst: float
     """The worst patch, in a pair that differs much everywhere."""

@@ -105,7 +105,7 @@ def inner_box(levels: Floats) -> tuple[int, int, int, int] | None:
     if within.shape[0] < LEAST_INNER * rows:
         return None
     left, right = _plain_lines(within.T, edges[2], edges[3])
-    if left + right + top + bottom == 0 or columns - left - right < LEAST_INNER * columns:
+    if columns - left - right < LEAST_INNER * columns:
         return None
     return left, top, columns - right, rows - bottom
 

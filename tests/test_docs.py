@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
 from support import make_photos
 
+from indexer import Index
 from indexer.cli import app
 from indexer.entry import run
 
@@ -42,12 +46,36 @@ def test_readme_names_every_command() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each `--option` behind a command is one of that command."""
-    calls = r"imgindex (index|dups|prune|undo|purge|status|history|demo)\b([^\n`|]*)"
+    calls = r"imgindex (index|dups|prune|similar|decide|undo|purge|status|history|demo)\b([^\n`|]*)"
     for command, rest in re.findall(calls, page.read_text()):
         run([command, "--help"])
         known = capsys.readouterr().out
         for option in re.findall(r"(?<!\S)(--[a-z-]+|-\w)\b", rest.split("#")[0]):
             assert option in known, f"{command} {option}"
+
+
+def test_drawn_examples_have_the_kind_that_the_page_shows(tmp_path: Path) -> None:
+    """Each picture of the page on matching is found, or not found, as its caption says."""
+    specification = importlib.util.spec_from_file_location("draw_matching", HOME / "docs" / "draw_matching.py")
+    assert specification
+    assert specification.loader
+    drawing = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(drawing)
+    examples = drawing.examples()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, (_kind, _caption, picture) in enumerate(examples):
+        picture.save(folder / f"{number:02}.png")
+
+    Index(tmp_path / "imgindex.db").update(folder, jobs=0)
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "imgindex.db")) as db:
+        rows = db.execute(
+            'SELECT a.name, b.name, kind FROM "match" JOIN file a ON a.content_id = a_id JOIN file b ON b.content_id = b_id'
+        ).fetchall()
+    found = {max(names): kind for *names, kind in rows if "00.png" in names}
+    wanted = {f"{number:02}.png": kind for number, (kind, *_) in enumerate(examples) if number and kind != "none"}
+    assert found == wanted
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
