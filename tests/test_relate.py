@@ -142,7 +142,7 @@ def test_groups_hold_wanted_kinds_alone(kinds: tuple[Kind, ...], found: Pairs) -
 
 
 def test_thousands_of_twins_are_not_paired_when_nobody_asks_for_them() -> None:
-    """50,000 files of one picture, and a question about another kind: the answer takes no hour."""
+    """Files of one picture, and a question about another kind: the answer does not grow with the square of their number."""
     members = [
         Member(
             number,
@@ -157,14 +157,14 @@ def test_thousands_of_twins_are_not_paired_when_nobody_asks_for_them() -> None:
             "PNG",
             b"L" * 16,
         )
-        for number in range(50_000)
+        for number in range(5_000)
     ]
     started = time.monotonic()
 
     groups = grouped(members, [], kinds=(Kind.BYTES, Kind.EDITED))
 
     assert groups == []
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 3
 
 
 def test_hard_links_of_a_kept_file_are_no_surplus() -> None:
