@@ -55,6 +55,8 @@ class Hashes:
 
     def part(self, which: NDArray[np.bool_]) -> Hashes:
         """Some of them."""
+        if which.all():
+            return self
         return Hashes(self.ids[which], self.due[which], self.whole[which], self.views[which])
 
     def distance(self, left: int, right: int, turn: int) -> int:
@@ -159,97 +161,97 @@ class Hinted(NamedTuple):
     hints: Numbers
 
 
+class _Side(NamedTuple):
+    """Some words of some contents, to be searched for or in."""
+
+    ids: Numbers
+    words: Words
+
+
 def _whole(given: _Given) -> Iterator[Hinted]:
     """By the whole picture as it is."""
-    for found, known in _among_and_between(given, given.new, given.old, lambda one: one.whole, RADIUS):
-        yield _hinted(found, given.new, known, _ones(found))
+    new, old = (_Side(one.ids, one.whole) for one in (given.new, given.old))
+    for found, known in _among_and_between(new, old, RADIUS, given.threads):
+        yield _hinted(found, new, known, _ones(found))
 
 
 def _turned(given: _Given) -> Iterator[Hinted]:
     """By the whole picture in eight orientations."""
-    new, old = (np.ascontiguousarray(one.views[:, SIGN_WORDS]) for one in (given.new, given.old))
+    new, old = (_Side(one.ids, np.ascontiguousarray(one.views[:, SIGN_WORDS])) for one in (given.new, given.old))
     for known, pairs in (
-        (given.new, turned_among(new, RADIUS, most=MOST_CANDIDATES, threads=given.threads)),
-        (given.old, turned_between(new, old, RADIUS, most=MOST_CANDIDATES, threads=given.threads)),
+        (new, turned_among(new.words, RADIUS, most=MOST_CANDIDATES, threads=given.threads)),
+        (old, turned_between(new.words, old.words, RADIUS, most=MOST_CANDIDATES, threads=given.threads)),
     ):
         for found in pairs:
             there, back = (np.int64(1) << turn for turn in (found.turns.astype(np.int64), _INVERSE[found.turns]))
-            yield _hinted(found, given.new, known, there, back)
+            yield _hinted(found, new, known, there, back)
 
 
 def _strips(given: _Given) -> Iterator[Hinted]:
     """By one of four strips, where the whole pictures differ no more than edited ones do."""
     for word in STRIP_WORDS:
-        new, old = _telling(given, word)
-
-        def strip(hashes: Hashes, word: int = word) -> Words:
-            return hashes.views[:, word : word + 1]
-
-        for found, known in _among_and_between(given, new, old, strip, STRIP_RADIUS):
-            apart = np.bitwise_count(new.whole[found.queries] ^ known.whole[found.known]).sum(axis=1)
+        telling_new, telling_old = _telling(given, word)
+        new, old = (
+            _Side(one.ids[telling], one.views[telling, word : word + 1])
+            for one, telling in ((given.new, telling_new), (given.old, telling_old))
+        )
+        whole = {id(new): given.new.whole[telling_new], id(old): given.old.whole[telling_old]}
+        for found, known in _among_and_between(new, old, STRIP_RADIUS, given.threads):
+            apart = np.bitwise_count(whole[id(new)][found.queries] ^ whole[id(known)][found.known]).sum(axis=1)
             pairs = _hinted(found, new, known, _ones(found))
             yield Hinted(*(column[apart <= STRIP_WHOLE] for column in pairs))
 
 
-def _telling(given: _Given, word: int) -> tuple[Hashes, Hashes]:
-    """Those whose strip shows something, and something that few others show."""
+def _telling(given: _Given, word: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which new and which old ones have a strip that shows something, and something that few others show."""
     strips = np.concatenate((given.new.views[:, word], given.old.views[:, word]))
     _values, places, counts = np.unique(strips, return_inverse=True, return_counts=True)
     telling = (counts[places] <= STRIP_SHARED) & (np.bitwise_count(strips) >= STRIP_BITS)
-    return given.new.part(telling[: len(given.new.ids)]), given.old.part(telling[len(given.new.ids) :])
+    return telling[: len(given.new.ids)], telling[len(given.new.ids) :]
 
 
 def _crops(given: _Given) -> Iterator[Hinted]:
     """By a crop of one picture and the whole of the other."""
+    whole_new, whole_old = (_rich(one, LOW_WORDS) for one in (given.new, given.old))
     for index, words in enumerate(CROP_WORDS):
-        ends = np.int64(1) << CROP_OF_LEFT + index, np.int64(1) << CROP_OF_RIGHT + index
-        for first, second, hints in (
-            (given.new, given.new, ends),
-            (given.new, given.old, ends),
-            (given.old, given.new, ends),
-        ):
-            yield from _part_against_whole(given, (first, words), (second, LOW_WORDS), LOW_RADIUS, hints)
+        left, right = np.int64(1) << CROP_OF_LEFT + index, np.int64(1) << CROP_OF_RIGHT + index
+        new, old = (_rich(one, words) for one in (given.new, given.old))
+        yield from _part_and_whole(new, whole_new, (left, right), LOW_RADIUS, given.threads)
+        yield from _part_and_whole(new, whole_old, (left, right), LOW_RADIUS, given.threads)
+        yield from _part_and_whole(whole_new, old, (right, left), LOW_RADIUS, given.threads)
 
 
 def _inner(given: _Given) -> Iterator[Hinted]:
     """By what a plain border encloses, against the whole of others and what borders enclose there."""
+    whole_new, whole_old = (_rich(one, LOW_WORDS) for one in (given.new, given.old))
     new, old = (_rich(one, INNER_WORDS) for one in (given.new, given.old))
     hint = np.int64(1) << INNER
-    for found, known in _among_and_between(given, new, old, lambda one: one.views[:, INNER_WORDS], INNER_RADIUS):
+    for found, known in _among_and_between(new, old, INNER_RADIUS, given.threads):
         yield _hinted(found, new, known, _ones(found) * hint)
-    for framed, whole in ((new, given.new), (new, given.old), (old, given.new)):
-        yield from _part_against_whole(given, (framed, INNER_WORDS), (whole, LOW_WORDS), INNER_RADIUS, (hint, hint))
+    for queries, known in ((new, whole_new), (new, whole_old), (whole_new, old)):
+        yield from _part_and_whole(queries, known, (hint, hint), INNER_RADIUS, given.threads)
 
 
-def _part_against_whole(
-    given: _Given,
-    part: tuple[Hashes, slice],
-    whole: tuple[Hashes, slice],
-    radius: int,
-    hints: tuple[np.int64, np.int64],
+def _part_and_whole(
+    queries: _Side, known: _Side, hints: tuple[np.int64, np.int64], radius: int, threads: int
 ) -> Iterator[Hinted]:
-    """By some words of some contents and other words of others; the hints for the first on the left, and on the right."""
-    first, second = (_rich(one, words) for one, words in (part, whole))
-    queries, known = (
-        np.ascontiguousarray(one.views[:, words]) for one, words in ((first, part[1]), (second, whole[1]))
-    )
-    for found in pairs_between(queries, known, radius, most=MOST_CANDIDATES, threads=given.threads):
-        yield _hinted(found, first, second, *(_ones(found) * hint for hint in hints))
+    """By parts of some pictures and the whole of others; the hints with the query on the left, and on the right."""
+    for found in pairs_between(queries.words, known.words, radius, most=MOST_CANDIDATES, threads=threads):
+        yield _hinted(found, queries, known, *(_ones(found) * hint for hint in hints))
 
 
-def _rich(hashes: Hashes, words: slice) -> Hashes:
-    """Those of which some words have enough bits to tell pictures apart."""
-    return hashes.part(np.bitwise_count(hashes.views[:, words]).sum(axis=1) >= LOW_BITS)
+def _rich(hashes: Hashes, words: slice) -> _Side:
+    """Some words of those that have enough bits in them to tell pictures apart."""
+    chosen = hashes.views[:, words]
+    rich = np.bitwise_count(chosen).sum(axis=1) >= LOW_BITS
+    return _Side(hashes.ids[rich], chosen[rich])
 
 
-def _among_and_between(
-    given: _Given, new: Hashes, old: Hashes, words: Callable[[Hashes], Words], radius: int
-) -> Iterator[tuple[Found, Hashes]]:
+def _among_and_between(new: _Side, old: _Side, radius: int, threads: int) -> Iterator[tuple[Found, _Side]]:
     """The pairs among new contents, and those between new and old ones, with what was searched."""
-    queries, known = (np.ascontiguousarray(words(one)) for one in (new, old))
-    for found in pairs_among(queries, radius, most=MOST_CANDIDATES, threads=given.threads):
+    for found in pairs_among(new.words, radius, most=MOST_CANDIDATES, threads=threads):
         yield found, new
-    for found in pairs_between(queries, known, radius, most=MOST_CANDIDATES, threads=given.threads):
+    for found in pairs_between(new.words, old.words, radius, most=MOST_CANDIDATES, threads=threads):
         yield found, old
 
 
@@ -257,7 +259,7 @@ def _ones(found: Found) -> Numbers:
     return np.ones(len(found.queries), np.int64)
 
 
-def _hinted(found: Found, queries: Hashes, known: Hashes, hints: Numbers, swapped: Numbers | None = None) -> Hinted:
+def _hinted(found: Found, queries: _Side, known: _Side, hints: Numbers, swapped: Numbers | None = None) -> Hinted:
     """Found by ids.
 
     Args:

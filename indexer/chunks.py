@@ -186,11 +186,16 @@ def classes_of(hashes: Words) -> Classes:
     fresh = np.ones(count, dtype=np.bool_)
     fresh[1:] = (hashes[order[1:]] != hashes[order[:-1]]).any(axis=1)
     if fresh.all():
-        return Classes(hashes, np.arange(count), np.arange(count + 1))
+        return single_classes(hashes)
     firsts = order[fresh]
     owners = np.sort(firsts[np.cumsum(fresh) - 1] << 32 | order)
     starts = np.append(np.searchsorted(owners, np.sort(firsts) << 32), count)
     return Classes(hashes[np.sort(firsts)], owners & 0xFFFFFFFF, starts)
+
+
+def single_classes(hashes: Words) -> Classes:
+    """Each hash by itself."""
+    return Classes(hashes, np.arange(len(hashes)), np.arange(len(hashes) + 1))
 
 
 def keys(words: Words, chunk: Chunk) -> Integers:

@@ -29,6 +29,7 @@ from indexer.chunks import (
     closeness_of,
     columns,
     keys,
+    single_classes,
     table_of,
     test_word,
     transposed,
@@ -42,6 +43,8 @@ TILE = 1 << 17
 CROWD = 256
 """Known hashes that equal a query in one chunk, above which it is looked at together with its likes."""
 CROWD_ROWS = 256
+FEW = 32
+"""With fewer queries than this share of the known hashes, finding out which of these are equal costs more than it saves."""
 LEAST_BLOCK = 1 << 10
 """Queries; smaller blocks take longer than they gain."""
 
@@ -159,7 +162,7 @@ def _found(queries: Words, others: Words | None, radius: int, manner: _Manner) -
     _check(queries, known, radius, manner)
     if not (len(queries) and len(known)):
         return
-    classes = classes_of(known)
+    classes = classes_of(known) if FEW * len(queries) >= len(known) else single_classes(known)
     bounds = np.arange(len(queries)) if others is None else np.full(len(queries), len(known))
     limits = np.searchsorted(classes.members[classes.starts[:-1]], bounds).astype(np.int32)
     plain = columns(queries)

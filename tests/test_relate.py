@@ -98,6 +98,16 @@ def test_match_relates_both_ways_with_its_bits_and_evidence() -> None:
     ]
 
 
+def test_relations_come_nearest_first() -> None:
+    """Those of equal bits by look, so that no order depends on that of the table."""
+    members = [member(number) for number in (A, B, C, D)]
+    links = [linked(A, D, bits=9), linked(A, C, bits=2), linked(B, A, bits=9)]
+
+    related = relations(members, links, [])
+
+    assert [(one.content_id, one.bits) for one in related(members[0])] == [(C, 2), (B, 9), (D, 9)]
+
+
 def test_pictures_of_equal_pixels_are_the_same_without_a_match() -> None:
     """Twins share a look, and nothing had to be compared."""
     groups = grouped([member(A), member(B, A), member(C)], [])
@@ -141,7 +151,8 @@ def test_groups_hold_wanted_kinds_alone(kinds: tuple[Kind, ...], found: Pairs) -
     assert pairs(grouped(members, links, kinds=kinds)) == found
 
 
-def test_thousands_of_twins_are_not_paired_when_nobody_asks_for_them() -> None:
+@pytest.mark.parametrize("looks", [(A, A), (A, B)], ids=["one look", "two looks that match"])
+def test_thousands_of_twins_are_not_paired_when_nobody_asks_for_them(looks: tuple[int, int]) -> None:
     """Files of one picture, and a question about another kind: the answer does not grow with the square of their number."""
     members = [
         Member(
@@ -155,13 +166,13 @@ def test_thousands_of_twins_are_not_paired_when_nobody_asks_for_them() -> None:
             9,
             9,
             "PNG",
-            b"L" * 16,
+            look(looks[number % 2]),
         )
         for number in range(5_000)
     ]
     started = time.monotonic()
 
-    groups = grouped(members, [], kinds=(Kind.BYTES, Kind.EDITED))
+    groups = grouped(members, [linked(A, B)], kinds=(Kind.BYTES, Kind.EDITED))
 
     assert groups == []
     assert time.monotonic() - started < 3
@@ -284,6 +295,21 @@ def test_judged_different_follows_when_both_pictures_are_saved_again(seen_with_o
         links += [linked(B, C, structure=8.0), linked(A, D, structure=8.0)]
 
     assert grouped([member(C), member(D)], links, [judged(A, B, Verdict.DIFFERENT)]) == []
+
+
+def test_judged_different_does_not_follow_edited_copies() -> None:
+    """C is an edited copy of A, not A saved again: what it has to do with B is the machine's matter."""
+    members = [member(B), member(C)]
+    links = [linked(A, C, Kind.EDITED, structure=2.0), linked(B, C, structure=8.0)]
+
+    assert pairs(grouped(members, links, [judged(A, B, Verdict.DIFFERENT)])) == {(B, C)}
+
+
+def test_judged_same_takes_the_place_of_the_machines_kind() -> None:
+    """They are no edited copies of each other any more."""
+    links, decisions = [linked(A, B, Kind.EDITED)], [judged(A, B, Verdict.SAME)]
+
+    assert grouped([member(A), member(B)], links, decisions, kinds=(Kind.EDITED,)) == []
 
 
 def test_judged_same_outranks_what_follows_from_another_judgement() -> None:
