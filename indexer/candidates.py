@@ -64,8 +64,8 @@ class Hashes:
         first, second = (np.flatnonzero(self.ids == one)[:1] for one in (left, right))
         if not turn:
             return int(np.bitwise_count(self.whole[first] ^ self.whole[second]).sum())
-        signs = np.ascontiguousarray(self.views[:, SIGN_WORDS])
-        return int(np.bitwise_count(oriented(signs[first], turn) ^ signs[second]).sum())
+        first_signs, second_signs = (np.ascontiguousarray(self.views[row, SIGN_WORDS]) for row in (first, second))
+        return int(np.bitwise_count(oriented(first_signs, turn) ^ second_signs).sum())
 
 
 @dataclass(frozen=True, slots=True)

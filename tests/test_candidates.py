@@ -265,6 +265,17 @@ def test_candidates_are_none_when_nothing_is_due_or_there() -> None:
     assert (proposed(nothing_due), proposed(nothing_there), len(ticks)) == ({}, {}, SEARCHES)
 
 
+def test_candidates_pair_no_picture_with_itself() -> None:
+    """A smooth one is much like its own crops, and like what a border encloses in it."""
+    random = np.random.default_rng(9)
+    views = np.repeat(random.integers(0, 1 << 64, (2, 1), dtype=np.uint64), WORDS, axis=1)
+    whole = random.integers(0, 1 << 64, (2, 4), dtype=np.uint64)
+
+    found = candidates(Hashes(np.array([1, 2]), np.array([True, False]), whole, views), 1)
+
+    assert proposed(found) == {}
+
+
 @pytest.mark.parametrize(
     ("sharing", "pairs"), [(STRIP_SHARED, STRIP_SHARED * (STRIP_SHARED - 1) // 2), (STRIP_SHARED + 1, 0)]
 )
@@ -337,6 +348,18 @@ def test_slices_are_of_the_size_that_is_asked_for() -> None:
 
     assert sum(sizes) == len(pairs)
     assert all(200 <= size < 300 for size in sizes[:-2])
+
+
+def test_slices_settle_new_contents_one_after_another() -> None:
+    """Where thousands of old ones are compared with each, a killed run keeps what it has done."""
+    pairs = [(old, new) for new in range(11, 21) for old in range(1, 11)]
+    columns = np.array(pairs, np.int64)
+    ids, nothing = np.arange(1, 21), np.empty((20, 0), np.uint64)
+    hashes = Hashes(ids, ids > 10, nothing, nothing)
+
+    slices = Candidates(columns[:, 0], columns[:, 1], columns[:, 0]).slices(hashes, 10)
+
+    assert [settled for _part, settled in slices] == [*([new] for new in range(11, 21)), []]
 
 
 # --- similar

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 from support import aged, make_photos, settle
 
 from indexer import Index, candidates, database, match, matches
+from indexer import index as story
 from indexer.drawing import drawn, encoded
 from indexer.executors import Inline
 from indexer.moves import VERIFIED, Kind
@@ -310,6 +311,23 @@ def test_another_recipe_of_matching_matches_again_and_decodes_nothing(
     assert (second.decoded, second.matches, again.matches) == (0, first.matches, 0)
     assert sorted(compared) == pairs
     assert match_rows(index) == before
+
+
+def test_picture_that_comes_back_after_another_recipe_is_matched(
+    copies: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its content was left behind with the fingerprint of the recipe before, which counted as matched."""
+    index.update(copies, jobs=0)
+    (copies / "base.png").rename(copies.parent / "away.png")
+    index.update(copies, jobs=0)
+    monkeypatch.setattr(story, "RECIPE", Recipe("imgindex", 99, "other"))
+    without = index.update(copies, jobs=0)
+    (copies.parent / "away.png").rename(copies / "base.png")
+
+    report = index.update(copies, jobs=0)
+
+    assert (without.decoded, report.decoded, report.new) == (16, 1, 1)
+    assert report.matches == len(variants(drawn(SEED)))
 
 
 # --- files that are away
