@@ -11,8 +11,9 @@ from indexer import decide, find, index, ledger, prune, queries, similar, store
 from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
+from indexer.groups import PRUNED, Group, Kind, MatchRule, Similar, Verdict
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import PRUNED, Group, Kind, MatchRule, MoveReport, Plan, Recovered, Similar, Verdict, Wanted
+from indexer.moves import MoveReport, Plan, Recovered, Wanted
 from indexer.places import relative_to
 from indexer.records import IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import printable

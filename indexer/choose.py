@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.moves import Evidence, Group, Kind, Member, Surplus
+from indexer.groups import Evidence, Group, Kind, Member, Surplus
 
 KEEP_RULE: tuple[tuple[str, Callable[[Member], int | str]], ...] = (
     ("most pixels", lambda member: -member.pixels),

@@ -16,8 +16,9 @@ from indexer.errors import (
     SafetyError,
     UsageError,
 )
+from indexer.groups import MatchRule
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import MatchRule, MoveReport, Recovered
+from indexer.moves import MoveReport, Recovered
 from indexer.options import (
     EXITS,
     Database,

@@ -28,7 +28,7 @@ from indexer.decode import (
     read_stable,
     upright,
 )
-from indexer.moves import Evidence, Kind
+from indexer.groups import Evidence, Kind
 from indexer.thresholds import CLOSE, THUMBNAIL
 from indexer.verify import Likeness, Shown, verified
 

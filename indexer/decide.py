@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from indexer import matches
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.moves import Decision, Verdict
+from indexer.groups import Decision, Verdict
 from indexer.places import split
 from indexer.quarantine import digest_at
 from indexer.text import printable

@@ -10,7 +10,8 @@ from indexer import matches, queries, store
 from indexer.choose import group_of, stars
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.moves import Group, MatchRule, Plan, Wanted
+from indexer.groups import Group, MatchRule
+from indexer.moves import Plan, Wanted
 from indexer.places import Place, outermost, places_of
 from indexer.records import UnreadableFile
 from indexer.relate import relations

@@ -10,8 +10,8 @@ import typer
 
 from indexer import report
 from indexer.errors import EXIT_DONE, UsageError
+from indexer.groups import Verdict
 from indexer.locate import require_database
-from indexer.moves import Verdict
 from indexer.options import Database, Json, opened
 from indexer.text import count_text
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from indexer import matches, queries
 from indexer.database import Database
 from indexer.executors import Executor, results
-from indexer.moves import Evidence, Match
+from indexer.groups import Evidence, Match
 from indexer.places import joined
 from indexer.recipe import LOW_DETAIL
 from indexer.records import Tick

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, literal_column, o
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, new_id
-from indexer.moves import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
+from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.places import joined
 from indexer.records import FileState
 from indexer.schema import content, decision, file, folder, match, recipe, thumbnail

@@ -1,4 +1,4 @@
-"""The immutable records of duplicates and of what is done about them: groups, plans, journalled moves, reports.
+"""The immutable records of what is done about duplicates: plans, journalled moves, reports.
 
 Paths, times and sizes are as in `records.py`.
 """
@@ -8,63 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from indexer.groups import PRUNED, Group, Kind, MatchRule, Member, Surplus
 from indexer.records import Stamp
-
-
-class Kind(StrEnum):
-    """How a surplus file relates to its keeper."""
-
-    BYTES = "bytes"
-    """The same bytes."""
-    SAME = "same"
-    """The same picture in another encoding, size, quality or tone."""
-    RECOLOURED = "recoloured"
-    """The same shapes in other colours."""
-    FLIPPED = "flipped"
-    """A mirror image."""
-    ROTATED = "rotated"
-    """Turned by 90, 180 or 270 degrees."""
-    EDITED = "edited"
-    """Part of the picture differs: a crop, a border, text, a mark."""
-    HASH = "hash"
-    """Equal dHash, not verified: the tutorial's rule."""
-
-
-VERIFIED = (Kind.BYTES, Kind.SAME, Kind.RECOLOURED, Kind.FLIPPED, Kind.ROTATED, Kind.EDITED)
-"""The kinds that matching gives."""
-PRUNED = (Kind.BYTES, Kind.SAME)
-"""The kinds that `dups` and `prune` take by themselves."""
-
-
-class Evidence(StrEnum):
-    """What a match was verified on."""
-
-    PIXELS = "pixels"
-    """Equal pixels."""
-    FILES = "files"
-    """Both files, at a few hundred pixels."""
-    THUMBNAIL = "thumbnail"
-    """The stored thumbnails alone, as a file could not be read: not pruned by default."""
-    PERSON = "person"
-    """Somebody decided so."""
-
-
-class Verdict(StrEnum):
-    """What a person decided on two contents."""
-
-    SAME = "same"
-    DIFFERENT = "different"
-
-
-class MatchRule(StrEnum):
-    """Which files are put into one group."""
-
-    VERIFIED = "verified"
-    """Verified matches of chosen kinds."""
-    BYTES = "bytes"
-    """Equal SHA-256 digest."""
-    HASH = "hash"
-    """Equal 64-bit dHash; finds look-alikes too."""
 
 
 class MoveState(StrEnum):
@@ -90,128 +35,6 @@ class MoveState(StrEnum):
 
 PENDING = (MoveState.PLANNED, MoveState.RETURNING, MoveState.PURGING)
 """States that a run leaves behind only when it is interrupted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A file of a group."""
-
-    file_id: int
-    content_id: int
-    root_id: int
-    root: str
-    """Absolute path of the root."""
-    path: str
-    """Relative to the root."""
-    stamp: Stamp
-    digest: bytes
-    width: int
-    height: int
-    format: str
-    look: bytes = b""
-    """Equal for contents of equal pixels."""
-
-    @property
-    def full_path(self) -> str:
-        """The absolute path."""
-        return f"{self.root.rstrip('/')}/{self.path}"
-
-    @property
-    def pixels(self) -> int:
-        """Width times height."""
-        return self.width * self.height
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Two contents that show the same picture."""
-
-    a_id: int
-    b_id: int
-    """The larger of the two ids."""
-    kind: Kind
-    bits: int
-    """Hamming distance of their 256-bit hashes, of 64 bits for `HASH`."""
-    turn: int = 0
-    """The orientation of the first picture that lies on the second, as `verify.oriented` numbers them."""
-    structure: float = 0.0
-    """Largest difference of a patch in lightness, in levels."""
-    colour: float = 0.0
-    """Largest difference of a patch in chroma, in levels of YCbCr."""
-    agreement: float = 1.0
-    """Share of the detail whose shapes agree."""
-    evidence: Evidence = Evidence.PIXELS
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A person's judgement on two contents, which outranks the machine's."""
-
-    a_digest: bytes
-    b_digest: bytes
-    """The larger of the two SHA-256 digests."""
-    verdict: Verdict
-    decided_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Similar:
-    """An indexed file that looks like a picture."""
-
-    path: str
-    """Absolute."""
-    kind: Kind | None
-    """None when nothing but the hashes speaks for it."""
-    bits: int
-    """Hamming distance of the 256-bit hashes, in the orientation in which it is least."""
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """A match by looks instead of contents, or a person's word in its place."""
-
-    looks: tuple[bytes, bytes]
-    kind: Kind
-    bits: int
-    structure: float
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A person's judgement on two contents that the index knows."""
-
-    contents: tuple[int, int]
-    looks: tuple[bytes, bytes]
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Surplus:
-    """A member that its keeper stands for."""
-
-    member: Member
-    kind: Kind
-    bits: int
-    """Hamming distance to the keeper in the hash that matched them, 0 for equal bytes."""
-    evidence: Evidence = Evidence.PIXELS
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The files of one picture: the one that stays, and the others."""
-
-    keeper: Member
-    surplus: tuple[Surplus, ...]
-    links: tuple[Member, ...]
-    """Further names of the keeper's own file (hard links): nothing to free, nothing to move."""
-    reason: str
-    """Which keep rule chose the keeper."""
-
-    @property
-    def bytes(self) -> int:
-        """Bytes that moving the surplus away frees; two names of one file count once."""
-        return sum({(s.member.root_id, s.member.stamp.inode): s.member.stamp.size for s in self.surplus}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import typer
 
 from indexer import report
 from indexer.errors import UsageError
-from indexer.moves import PRUNED, VERIFIED, Kind, MatchRule
+from indexer.groups import PRUNED, VERIFIED, Kind, MatchRule
 
 if TYPE_CHECKING:
     from indexer.api import Index

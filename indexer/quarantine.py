@@ -16,7 +16,8 @@ from collections.abc import Iterable
 
 from indexer.errors import SafetyError
 from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, stamp_from
-from indexer.moves import Checked, JournalEntry, Kind, Member, Move, Refused
+from indexer.groups import Kind, Member
+from indexer.moves import Checked, JournalEntry, Move, Refused
 from indexer.places import split
 from indexer.records import Stamp
 from indexer.scan import QUARANTINE

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from indexer.conditions import execute_many, files_with_folders, in_places, in_tree, new_id
-from indexer.moves import Kind, MatchRule, Member
+from indexer.groups import Kind, MatchRule, Member
 from indexer.places import Place, joined
 from indexer.records import Added, Altered, FileState, FolderChanges, KnownFile, RootSummary, Stamp
 from indexer.schema import content, decision, file, folder, journal, path_value, root

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from indexer.choose import Relation
-from indexer.moves import VERIFIED, Evidence, Judged, Kind, Linked, Member, Verdict
+from indexer.groups import VERIFIED, Evidence, Judged, Kind, Linked, Member, Verdict
 
 CONFIRMED = (Evidence.PIXELS, Evidence.FILES, Evidence.PERSON)
 _WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)

@@ -12,19 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from indexer.moves import (
-    Evidence,
-    Group,
-    Kind,
-    MatchRule,
-    Member,
-    MoveReport,
-    Plan,
-    Recovered,
-    Similar,
-    Surplus,
-    Wanted,
-)
+from indexer.groups import Evidence, Group, Kind, MatchRule, Member, Similar, Surplus
+from indexer.moves import MoveReport, Plan, Recovered, Wanted
 from indexer.places import relative_to
 from indexer.records import IndexReport, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import bytes_text, count_text, printable, time_text

@@ -162,13 +162,13 @@ match = Table(
     metadata,
     Column("a_id", ForeignKey("content.id"), primary_key=True, doc="the first content of its look; less than b_id"),
     Column("b_id", ForeignKey("content.id"), primary_key=True, doc="likewise"),
-    Column("kind", Text, nullable=False, doc="moves.Kind"),
+    Column("kind", Text, nullable=False, doc="groups.Kind"),
     Column("bits", Integer, nullable=False, doc="Hamming distance of the whole pictures, one turned as said"),
     Column("turn", Integer, nullable=False, doc="orientation of a that lies on b, see verify.oriented"),
     Column("structure", Float, nullable=False, doc="largest difference of a patch in lightness, levels"),
     Column("colour", Float, nullable=False, doc="largest difference of a patch in chroma, levels"),
     Column("agreement", Float, nullable=False, doc="share of the detail whose shapes agree"),
-    Column("evidence", Text, nullable=False, doc="moves.Evidence"),
+    Column("evidence", Text, nullable=False, doc="groups.Evidence"),
 )
 Index("match_b", match.c.b_id)
 
@@ -177,7 +177,7 @@ decision = Table(
     metadata,
     Column("a_digest", LargeBinary, primary_key=True, doc="less than b_digest"),
     Column("b_digest", LargeBinary, primary_key=True),
-    Column("verdict", Text, nullable=False, doc="moves.Verdict"),
+    Column("verdict", Text, nullable=False, doc="groups.Verdict"),
     Column("decided_ns", BigInteger, nullable=False),
 )
 
@@ -202,7 +202,7 @@ journal = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("run_id", ForeignKey("run.id"), nullable=False),
-    Column("state", Text, nullable=False, doc="records.MoveState"),
+    Column("state", Text, nullable=False, doc="moves.MoveState"),
     Column("kind", Text, nullable=False),
     Column("root_id", ForeignKey("root.id"), nullable=False),
     Column("path", PathText, nullable=False, doc="where the file was, relative to the root"),

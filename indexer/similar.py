@@ -9,8 +9,8 @@ from indexer import matches, queries
 from indexer.database import Database
 from indexer.errors import UsageError
 from indexer.executors import Executor, outcomes, results
+from indexer.groups import Evidence, Kind, Similar
 from indexer.match import BATCH
-from indexer.moves import Evidence, Kind, Similar
 from indexer.places import joined
 from indexer.recipe import LOW_DETAIL, RECIPE
 from indexer.records import Fingerprint, Fingerprinted, Task

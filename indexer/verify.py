@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from indexer.compare import LEAST_PATCH, Comparison, compared, grid_size, patch_means
+from indexer.groups import Kind
 from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, INNER, TURNS
-from indexer.moves import Kind
 from indexer.register import overlapping, resemblance
 from indexer.thresholds import (
     COLOURFUL,

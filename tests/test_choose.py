@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.choose import Relation, group_of, keep_order, keep_reason, stars
-from indexer.moves import PRUNED, Evidence, Group, Kind, Member, Surplus
+from indexer.groups import PRUNED, Evidence, Group, Kind, Member, Surplus
 from indexer.records import Stamp
 
 KEEPER = Member(

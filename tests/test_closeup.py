@@ -16,7 +16,7 @@ from indexer import closeup as module
 from indexer.closeup import MOST_CLOSEUPS, Judged, Proposal, closeup, judge_batch, shown
 from indexer.decode import decode
 from indexer.drawing import drawn, encoded
-from indexer.moves import Evidence, Kind
+from indexer.groups import Evidence, Kind
 
 File = tuple[str, bytes]
 UPRIGHT, TURNED = 1, 0b1111_1111

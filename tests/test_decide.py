@@ -14,7 +14,7 @@ from support import make_photos
 from indexer import Index
 from indexer.drawing import drawn, encoded
 from indexer.errors import UsageError
-from indexer.moves import Verdict
+from indexer.groups import Verdict
 
 SEED = 23
 

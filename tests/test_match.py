@@ -19,7 +19,7 @@ from indexer import Index, candidates, database, match, matches
 from indexer import index as story
 from indexer.drawing import drawn, encoded
 from indexer.executors import Inline
-from indexer.moves import VERIFIED, Kind
+from indexer.groups import VERIFIED, Kind
 from indexer.recipe import RECIPE
 from indexer.records import Recipe, no_progress
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event, insert, select, update
 
 from indexer import Index, database, matches, schema
 from indexer.database import Database
+from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.matches import Place
-from indexer.moves import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.records import FileState
 
 RECIPE, OTHER_RECIPE, MATCHING = 1, 2, 3

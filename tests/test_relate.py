@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.choose import keep_order, stars
-from indexer.moves import PRUNED, VERIFIED, Evidence, Group, Judged, Kind, Linked, Member, Verdict
+from indexer.groups import PRUNED, VERIFIED, Evidence, Group, Judged, Kind, Linked, Member, Verdict
 from indexer.records import Stamp
 from indexer.relate import relations
 

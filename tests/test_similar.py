@@ -17,7 +17,7 @@ from indexer.database import open_for_reading
 from indexer.drawing import drawn, encoded
 from indexer.errors import NoIndexError, UsageError
 from indexer.executors import Inline, local_pool
-from indexer.moves import Kind, Similar
+from indexer.groups import Kind, Similar
 
 SEED = 23
 NAMES = ("base.png", "other.jpg", "grey.jpg", "mirrored.jpg", "turned.jpg", "bordered.jpg")

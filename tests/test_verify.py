@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from indexer.drawing import drawn, encoded
+from indexer.groups import Kind
 from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, EVERY, INNER
-from indexer.moves import Kind
 from indexer.thresholds import CLOSE, THUMBNAIL, Limits
 from indexer.verify import Likeness, Shown, inner_of, oriented, verified
 from indexer.views import WHOLE
