@@ -6,15 +6,34 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from typing import Unpack
 
-from indexer import decide, find, index, ledger, prune, queries, similar, store
+from indexer import (
+    annotate,
+    check_quarantine,
+    decide,
+    find,
+    index,
+    ledger,
+    plan,
+    prune,
+    purge,
+    queries,
+    recover,
+    replay,
+    similar,
+    store,
+    undo,
+)
+from indexer.asking import Wishes, asked, limits_for, protected, settings_quarantine
 from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.errors import UsageError
 from indexer.executors import local_pool
-from indexer.groups import PRUNED, Group, Kind, MatchRule, Similar, Verdict
+from indexer.groups import Group, Similar, Verdict
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import MoveReport, Plan, Recovered, Wanted
+from indexer.moves import MoveReport, Quarantined, Recovered, Update
 from indexer.places import relative_to
+from indexer.plans import Plan, Refused, Wanted
 from indexer.records import IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import printable
 
@@ -75,59 +94,126 @@ class Index:
         with self._writing() as database, local_pool(jobs) as executor:
             return index.update(database, request, executor, tick)
 
-    def groups(
-        self,
-        *paths: Path,
-        match: MatchRule | str = MatchRule.VERIFIED,
-        kinds: Iterable[Kind | str] = PRUNED,
-        unconfirmed: bool = False,
-    ) -> tuple[Group, ...]:
-        """The groups of files that show the same picture, by the keeper's path.
+    def groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Group, ...]:
+        """The groups of files that show the same picture, by the keeper's path; only the index is asked.
 
         Args:
             *paths: Only look at files at or below these.
-            match: `verified`, `bytes` (equal digest) or `hash` (equal dHash: unverified, finds look-alikes too).
-            kinds: Which verified matches to take: bytes, same, recoloured, flipped, rotated, edited.
-            unconfirmed: Take matches that rest on thumbnails alone, as a file could not be read.
+            **wishes: See `Wishes`.
         """
-        return self.plan(*paths, match=match, kinds=kinds, unconfirmed=unconfirmed).groups
+        return self.wanted_groups(*paths, **wishes)[1]
 
-    def plan(
-        self,
-        *paths: Path,
-        match: MatchRule | str = MatchRule.VERIFIED,
-        kinds: Iterable[Kind | str] = PRUNED,
-        unconfirmed: bool = False,
-    ) -> Plan:
-        """What a prune would move, and what it would keep; nothing is changed. Arguments as for `groups`."""
-        wanted = Wanted(MatchRule(match), tuple(Kind(kind) for kind in kinds), unconfirmed)
+    def wanted_groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Wanted, tuple[Group, ...]]:
+        """As `groups`, with what options and settings together ask for."""
+        wanted = asked(self.path, wishes).wanted
         with self._reading() as database:
-            return find.plan(database, wanted, map(canonical, paths))
+            return wanted, find.groups(database, wanted, map(canonical, paths))
 
-    def carry_out(self, plan: Plan, *, quarantine: Path | None = None, tick: Tick = no_progress) -> MoveReport:
+    def plan(self, *paths: Path, **wishes: Unpack[Wishes]) -> Plan:
+        """What a prune would move with its captions and labels, and what it would keep; nothing is changed.
+
+        Args:
+            *paths: Only look at files at or below these.
+            **wishes: See `Wishes`.
+        """
+        wish = asked(self.path, wishes)
+        with self._reading() as database:
+            return plan.plan(database, wish.wanted, wish.labelling, wish.action, map(canonical, paths))
+
+    def plan_lines(self, made: Plan) -> list[str]:
+        """A plan as the lines of a plan file, for this index as it stands."""
+        with self._reading() as database:
+            return replay.written(database, made)
+
+    def plan_from(self, lines: Iterable[str], *, isolated: bool = False) -> Plan:
+        """The plan in the lines of a plan file: what still holds as moves, what does not as refusals.
+
+        Raises:
+            SafetyError: When the plan is not for this index as it stands, is damaged, or was carried out already.
+        """
+        rules = protected(self.path, isolated=isolated)
+        with self._reading() as database:
+            return replay.read(database, lines, rules)
+
+    def over_limits(
+        self, made: Plan, *, max_files: int | None = None, max_share: float | None = None, isolated: bool = False
+    ) -> tuple[str, str] | None:
+        """In what a plan exceeds the limits, and what to do about it; None when it does not."""
+        with self._reading() as database:
+            return prune.over_limits(database, made, limits_for(self.path, max_files, max_share, isolated=isolated))
+
+    def updates(self, made: Plan, files: Iterable[Path]) -> list[Update]:
+        """What annotation files would lose if a plan were carried out; files that would lose nothing are left out."""
+        with self._reading() as database:
+            return annotate.updates(database, [canonical(path) for path in files], made)
+
+    def carry_out(  # noqa: PLR0913 - one keyword a wish
+        self,
+        plan: Plan,
+        *,
+        quarantine: Path | None = None,
+        max_files: int | None = None,
+        max_share: float | None = None,
+        update: Iterable[Path] = (),
+        isolated: bool = False,
+        tick: Tick = no_progress,
+    ) -> MoveReport:
         """Moves the surplus of a plan into the quarantine, each file after it and its keeper were read and compared.
 
         Args:
-            plan: What `plan` gave.
+            plan: What `plan` or `plan_from` gave.
             quarantine: A folder for the surplus; None for one beside each root.
+            max_files: Refuse a plan of more files.
+            max_share: Refuse a plan that takes a larger share of a root's files; half of them when neither this nor the
+                settings say otherwise.
+            update: Annotation files that lose the rows of what is pruned.
+            isolated: Pass the settings over.
             tick: As for `update`.
 
         Raises:
-            SafetyError: When no quarantine can be made. Then nothing was moved.
+            SafetyError: When the plan is not sound or above the limits, or no quarantine can be made. Then nothing was
+                moved.
         """
-        place = None if quarantine is None else canonical(quarantine)
+        limits = limits_for(self.path, max_files, max_share, isolated=isolated)
+        place = quarantine or settings_quarantine(self.path, isolated=isolated)
         with self._writing(existing=True) as database:
-            return prune.carry_out(database, plan, place, tick)
+            return prune.carry_out(
+                database,
+                plan,
+                None if place is None else canonical(place),
+                limits=limits,
+                update=[canonical(path) for path in update],
+                tick=tick,
+            )
 
     def undo(self, run: int | None = None, *, tick: Tick = no_progress) -> MoveReport:
-        """Moves the files of a prune back to where they were; by default those of the newest prune."""
+        """Brings the files of a prune back to what and where they were; by default those of the newest prune."""
         with self._writing(existing=True) as database:
-            return prune.undo(database, run, tick)
+            return undo.undo(database, run, tick)
 
-    def purge(self, older_than_s: int, *, dry_run: bool = True, tick: Tick = no_progress) -> MoveReport:
-        """DELETES for good the quarantined files of prunes older than a span; by default only tells which."""
+    def purge(
+        self, older_than_s: int, *, keep_bytes: int = 0, dry_run: bool = True, tick: Tick = no_progress
+    ) -> MoveReport:
+        """DELETES for good the quarantined files of prunes older than a span; by default only tells which.
+
+        Args:
+            older_than_s: Seconds.
+            keep_bytes: Stop when no more than these are left in the quarantine.
+            dry_run: Only tell.
+            tick: As for `update`.
+        """
         with self._reading() if dry_run else self._writing(existing=True) as database:
-            return prune.purge(database, older_than_s, dry_run=dry_run, tick=tick)
+            return purge.purge(database, older_than_s, keep_bytes, dry_run=dry_run, tick=tick)
+
+    def quarantined(self, run: int | None = None) -> list[Quarantined]:
+        """The files in the quarantine, the oldest first; of one run, or of all."""
+        with self._reading() as database:
+            return list(check_quarantine.quarantined(database, run))
+
+    def verify_quarantine(self, *, tick: Tick = no_progress) -> tuple[int, tuple[Refused, ...]]:
+        """Reads every file in the quarantine: their number, and what is altered, missing or unknown."""
+        with self._reading() as database:
+            return check_quarantine.verify(database, tick)
 
     def recover(self) -> Recovered:
         """Brings to an end what an interrupted prune, undo or purge left; every writing call does so by itself."""
@@ -196,12 +282,12 @@ class Index:
     def _writing(self, *, existing: bool = False) -> Iterator[Database]:
         """The database, recovered from an interrupted run, while nobody else writes."""
         with open_for_writing(require_database(self.path) if existing else self.path) as database:
-            self.recovered = prune.recover(database)
+            self.recovered = recover.recover(database)
             try:
                 yield database
             except BaseException as stop:
                 if not isinstance(stop, Exception):  # an interrupt or a termination
-                    self.recovered = prune.recover(database)
+                    self.recovered = recover.recover(database)
                 raise
 
 

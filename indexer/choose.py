@@ -1,4 +1,4 @@
-"""Members + matches + keep rule → groups: keeper and surplus, and the reason in words.
+"""Members + matches + rules → groups: keeper and surplus, and the reason in words.
 
 Groups are stars: each surplus file has a match of its own with the keeper. That A matches B and B matches C says nothing
 about A and C.
@@ -11,14 +11,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.groups import Evidence, Group, Kind, Member, Surplus
-
-KEEP_RULE: tuple[tuple[str, Callable[[Member], int | str]], ...] = (
-    ("most pixels", lambda member: -member.pixels),
-    ("most bytes", lambda member: -member.stamp.size),
-    ("oldest", lambda member: member.stamp.mtime_ns),
-)
-"""In this order; members equal in all of it are kept by path. The SQL of `queries.py` sorts the same way."""
-LAST_RULE = "first path"
+from indexer.plans import Rules
+from indexer.rules import area, areas_of_surplus, in_keep_order, is_protected, keep_reason, may_keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,65 +27,83 @@ class Relation:
 
 Relations = Callable[[Member], Iterable[Relation]]
 """Gives the contents that match a member's, its own left out."""
+_Free = dict[tuple[int, int], dict[int, Member]]
+"""The files that may still become surplus, by content and area, then by file."""
 
 
-def group_of(members: Sequence[Member]) -> Group | None:
-    """The group of members that share a hash or their bytes, None when they are but names of one file.
+def equal_hashes(members: Iterable[Member]) -> Relations:
+    """Relations among members that share a hash: each content relates to every other, unverified."""
+    contents = list(dict.fromkeys(member.content_id for member in members))
 
-    Args:
-        members: Two or more, the keeper first.
-    """
-    keeper, *others = members
-    return _group(keeper, [_surplus(member, keeper) for member in others])
+    def related(member: Member) -> Iterator[Relation]:
+        others = (content_id for content_id in contents if content_id != member.content_id)
+        return (Relation(content_id, Kind.HASH, 0, Evidence.PIXELS) for content_id in others)
+
+    return related
 
 
-def stars(members: Iterable[Member], relations: Relations, kinds: Container[Kind]) -> Iterator[Group]:
+def stars(
+    members: Iterable[Member], relations: Relations, kinds: Container[Kind], rules: Rules = Rules()
+) -> Iterator[Group]:
     """The groups among members: each keeper with the files that match it and belong to no better keeper.
 
     Args:
-        members: In the order of the keep rule.
+        members: In any order.
         relations: What is known of each.
         kinds: The kinds of surplus that are wanted.
+        rules: The keep order, and which files may be keepers, surplus, or a pair.
     """
-    files: dict[int, list[Member]] = defaultdict(list)
-    for member in members:
-        files[member.content_id].append(member)
-    taken: set[int] = set()
-    for content_id, (keeper, *copies) in files.items():
-        if content_id in taken:
+    placed = [(member, place) for member in in_keep_order(members, rules) if (place := area(member, rules)) is not None]
+    ranks = {member.file_id: number for number, (member, _place) in enumerate(placed)}
+    free = _free(placed, rules)
+    for keeper, place in placed:
+        if not free:
+            return
+        if not may_keep(keeper, rules) or not (_leave(free, keeper, place) or is_protected(keeper, rules)):
             continue
-        taken.add(content_id)
-        surplus = [Surplus(copy, Kind.BYTES, 0) for copy in copies] if Kind.BYTES in kinds else []
-        for found in relations(keeper):
-            if found.kind in kinds and found.content_id in files and found.content_id not in taken:
-                taken.add(found.content_id)
-                surplus += [Surplus(file, found.kind, found.bits, found.evidence) for file in files[found.content_id]]
-        group = _group(keeper, sorted(surplus, key=lambda one: keep_order(one.member)))
+        reached = ((found, at) for found in _related(keeper, relations, kinds) for at in areas_of_surplus(place, rules))
+        surplus = [
+            Surplus(file, found.kind, found.bits, found.evidence)
+            for found, at in reached
+            for file in free.pop((found.content_id, at), {}).values()
+            if found.kind in kinds  # unwanted copies are taken all the same: their keeper is this one
+        ]
+        group = _group(keeper, sorted(surplus, key=lambda one: ranks[one.member.file_id]), rules)
         if group:
             yield group
 
 
-def keep_order(member: Member) -> tuple[int | str, ...]:
-    """What members are sorted by, the keeper first."""
-    return (*(key(member) for _words, key in KEEP_RULE), member.full_path)
+def _free(placed: Iterable[tuple[Member, int]], rules: Rules) -> _Free:
+    """All that may become surplus."""
+    found: _Free = defaultdict(dict)
+    for member, place in placed:
+        if not is_protected(member, rules):
+            found[member.content_id, place][member.file_id] = member
+    return dict(found)
 
 
-def keep_reason(keeper: Member, second: Member) -> str:
-    """The first part of the keep rule in which a keeper differs from the member that comes next."""
-    return next((words for words, key in KEEP_RULE if key(keeper) != key(second)), LAST_RULE)
+def _leave(free: _Free, keeper: Member, place: int) -> bool:
+    """Takes a keeper from the files that may become surplus; False when it was not among them any more."""
+    files = free.get((keeper.content_id, place), {})
+    found = files.pop(keeper.file_id, None)
+    if not files:
+        free.pop((keeper.content_id, place), None)
+    return found is not None
 
 
-def _group(keeper: Member, others: Sequence[Surplus]) -> Group | None:
+def _related(keeper: Member, relations: Relations, kinds: Container[Kind]) -> Iterator[Relation]:
+    """The keeper's own content, then what relates to it in a wanted way."""
+    yield Relation(keeper.content_id, Kind.BYTES, 0, Evidence.PIXELS)
+    yield from (found for found in relations(keeper) if found.kind in kinds)
+
+
+def _group(keeper: Member, others: Sequence[Surplus], rules: Rules) -> Group | None:
     """The group of a keeper and files that match it, None when these are but further names of it."""
     links = tuple(one.member for one in others if _same_file(one.member, keeper))
     surplus = tuple(one for one in others if not _same_file(one.member, keeper))
     if not surplus:
         return None
-    return Group(keeper, surplus, links, keep_reason(keeper, surplus[0].member))
-
-
-def _surplus(member: Member, keeper: Member) -> Surplus:
-    return Surplus(member, Kind.BYTES if member.digest == keeper.digest else Kind.HASH, bits=0)
+    return Group(keeper, surplus, links, keep_reason(keeper, surplus[0].member, rules))
 
 
 def _same_file(left: Member, right: Member) -> bool:

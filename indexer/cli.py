@@ -9,33 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, report
+from indexer import __version__, judging, keeping, output, pruning, report, showing
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
     SafetyError,
     UsageError,
 )
-from indexer.groups import MatchRule
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import MoveReport, Recovered
+from indexer.moves import Recovered
 from indexer.options import (
     EXITS,
     Database,
     Json,
-    Kinds,
-    Match,
     Null,
-    Paths,
     Quiet,
-    Unconfirmed,
-    Yes,
-    kinds_of,
     opened,
     warn_all,
 )
 from indexer.records import IndexReport
-from indexer.text import seconds_from
 
 if TYPE_CHECKING:
     from indexer.api import Index
@@ -53,7 +45,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
     if wanted:
-        report.print_lines([f"imgindex {__version__}"])
+        output.print_lines([f"imgindex {__version__}"])
         raise typer.Exit
 
 
@@ -99,7 +91,7 @@ def index(
     """
     pictures = opened(database_path(db))
     listed = None if files_from is None else _listed(files_from, null=null)
-    with report.progress(wanted=not quiet) as tick:
+    with output.progress(wanted=not quiet) as tick:
         found = pictures.update(
             *(folders or _known_folders(pictures)),
             files=listed,
@@ -110,90 +102,30 @@ def index(
             jobs=jobs,
             tick=tick,
         )
-    warn_all(report.recovered_text(pictures.recovered))
+    warn_all(showing.recovered_text(pictures.recovered))
     warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
     if json:
-        report.print_json(report.index_json(found))
+        output.print_json(report.index_json(found))
     elif not quiet:
-        report.print_lines(report.index_text(found))
+        output.print_lines(report.index_text(found))
     return _index_exit(found, pictures.recovered)
 
 
-@app.command(
+app.command(
     epilog="\b\nExamples:\n  imgindex dups\n  imgindex dups photos/cats --kinds edited,flipped\n"
     "  imgindex dups --json | jq .keep\n  imgindex dups -0 | xargs -0 ls -l\n\n" + EXITS
+)(pruning.dups)
+app.command(
+    epilog="\b\nExamples:\n  imgindex prune                             show what would be moved\n"
+    "  imgindex prune --yes                       move it; imgindex undo brings it back\n"
+    "  imgindex prune --prefer clean/ --protect test/ --yes\n"
+    "  imgindex prune --on-conflict merge --update annotations.json --yes\n"
+    "  imgindex prune --plan-out plan.jsonl       write the plan, edit it, then:\n"
+    "  imgindex prune --plan plan.jsonl --yes\n\n" + EXITS
+)(pruning.prune)
+app.command(epilog="\b\nExamples:\n  imgindex conflicts\n  imgindex conflicts --json | jq .differences\n\n" + EXITS)(
+    pruning.conflicts
 )
-def dups(
-    paths: Paths = None,
-    kinds: Kinds = None,
-    match: Match = MatchRule.VERIFIED,
-    unconfirmed: Unconfirmed = False,
-    format: Annotated[str, typer.Option(metavar="table|fdupes", help="How to print groups.")] = "table",  # noqa: A002
-    json: Json = False,
-    null: Annotated[bool, typer.Option("--null", "-0", help="Print the surplus alone, ended by NULs.")] = False,
-    db: Database = None,
-) -> int:
-    """Show the groups of files that are duplicates, the keeper first. Changes nothing."""
-    if format not in {"table", "fdupes"}:
-        raise UsageError(f"unknown format {format!r}", "use table or fdupes")
-    plan = opened(require_database(db)).plan(
-        *(paths or ()), match=match, kinds=kinds_of(kinds, match), unconfirmed=unconfirmed
-    )
-    if json:
-        report.print_plan_json(plan)
-    elif null:
-        report.print_nul(report.surplus_paths(plan.groups))
-    elif format == "fdupes":
-        report.print_lines(report.groups_fdupes(plan.groups))
-    else:
-        report.print_lines(report.plan_text(plan))
-    return EXIT_DONE
-
-
-@app.command(
-    epilog="\b\nExamples:\n  imgindex prune                 show what would be moved\n"
-    "  imgindex prune --yes           move it\n  imgindex undo                  bring it back\n\n" + EXITS
-)
-def prune(
-    paths: Paths = None,
-    kinds: Kinds = None,
-    match: Match = MatchRule.VERIFIED,
-    unconfirmed: Unconfirmed = False,
-    yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")] = False,
-    quarantine: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the surplus goes; default: beside each indexed folder.")
-    ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    db: Database = None,
-) -> int:
-    """Move surplus files into the quarantine. Without --yes, show the plan and change nothing.
-
-    Each file is moved only after it and its keeper were read and compared. Kept is the file with the most pixels, then
-    the most bytes, then the oldest, then the first path.
-    """
-    pictures = opened(require_database(db))
-    plan = pictures.plan(*(paths or ()), match=match, kinds=kinds_of(kinds, match), unconfirmed=unconfirmed)
-    if json:
-        report.print_plan_json(plan)
-    elif not quiet:
-        report.print_lines(report.plan_text(plan))
-    if dry_run or not yes or not plan.moves:
-        if json:
-            report.print_json(report.moves_json(MoveReport(None, (), (), 0.0)))
-        elif plan.moves and not quiet:
-            report.print_lines(["Nothing was moved. To move the surplus into the quarantine, add --yes"])
-        return EXIT_DONE
-    with report.progress(wanted=not quiet) as tick:
-        done = pictures.carry_out(plan, quarantine=quarantine, tick=tick)
-    deed = f"moved to the quarantine as run {done.run_id}"
-    code = _told(done, deed, pictures.recovered, json=json, quiet=quiet)
-    if done.moved and not (json or quiet):
-        report.print_lines([f"To take it back: imgindex undo {done.run_id}. To free the space: imgindex purge"])
-    return code
-
-
 app.command(
     epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
 )(judging.similar)
@@ -203,46 +135,15 @@ app.command(
 )(judging.decide)
 
 
-@app.command(epilog="\b\nExamples:\n  imgindex undo\n  imgindex undo 7\n\n" + EXITS)
-def undo(
-    run: Annotated[int | None, typer.Argument(max=1 << 62, metavar="RUN", help="Default: the newest prune.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    db: Database = None,
-) -> int:
-    """Move the files of a prune back to where they were. Nothing is overwritten."""
-    pictures = opened(require_database(db))
-    with report.progress(wanted=not quiet) as tick:
-        done = pictures.undo(run, tick=tick)
-    return _told(done, "moved back", pictures.recovered, json=json, quiet=quiet)
-
-
-@app.command(
-    epilog="\b\nExamples:\n  imgindex purge --older-than 30d\n  imgindex purge --older-than 30d --yes\n\n" + EXITS
-)
-def purge(
-    older_than: Annotated[str, typer.Option(metavar="SPAN", help="Of prunes older than this: 30d, 12h …")] = "30d",
-    yes: Yes = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    db: Database = None,
-) -> int:
-    """Delete quarantined files for good. The only command that deletes; without --yes, it only tells what it would.
-
-    A file stays when no indexed file stands for it any more.
-    """
-    try:
-        span_s = seconds_from(older_than)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    pictures = opened(require_database(db))
-    with report.progress(wanted=not quiet) as tick:
-        done = pictures.purge(span_s, dry_run=not yes, tick=tick)
-    deed = "deleted for good" if yes else "would be deleted for good; to do it, add --yes"
-    if not (done.moved or done.refused or json or quiet):
-        report.print_lines([f"Nothing in the quarantine is older than {older_than}."])
-        return EXIT_DONE
-    return _told(done, deed, pictures.recovered, json=json, quiet=quiet)
+app.command(
+    epilog="\b\nExamples:\n  imgindex undo\n  imgindex undo 7\n"
+    "  imgindex undo --from-manifest .imgindex-quarantine     without the database\n\n" + EXITS
+)(keeping.undo)
+app.command(
+    epilog="\b\nExamples:\n  imgindex purge --older-than 30d\n  imgindex purge --older-than 30d --yes\n"
+    "  imgindex purge --keep-bytes 10GB --yes\n\n" + EXITS
+)(keeping.purge)
+app.add_typer(keeping.quarantine, name="quarantine")
 
 
 @app.command(epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n\n" + EXITS)
@@ -259,15 +160,15 @@ def status(
         files = pictures.unreadable()
         if json:
             for file in files:
-                report.print_json(report.unreadable_json(file))
+                output.print_json(report.unreadable_json(file))
         else:
-            report.print_lines(report.unreadable_text(files))
+            output.print_lines(report.unreadable_text(files))
         return EXIT_DONE
     found = pictures.status()
     if json:
-        report.print_json(report.status_json(found))
+        output.print_json(report.status_json(found))
     else:
-        report.print_lines(report.status_text(found))
+        output.print_lines(report.status_text(found))
     return EXIT_DONE
 
 
@@ -281,9 +182,9 @@ def history(
     runs = opened(require_database(db)).history(limit)
     if json:
         for run in runs:
-            report.print_json(report.run_json(run))
+            output.print_json(report.run_json(run))
     else:
-        report.print_lines(report.history_text(runs))
+        output.print_lines(report.history_text(runs))
     return EXIT_DONE
 
 
@@ -297,21 +198,21 @@ def demo(
 
     if os.path.exists(database_path(db)):
         raise UsageError(
-            f"there is an index already: {report.named(database_path(db))}",
+            f"there is an index already: {output.named(database_path(db))}",
             "run the demo in another folder, or give it an index of its own: --db demo.db",
         )
-    with report.progress() as tick:
+    with output.progress() as tick:
         draw_into(canonical(folder), tick)
-    imgindex = "imgindex" if shutil.which("imgindex") else report.named(os.path.abspath(sys.argv[0]))
-    place, option = report.named(canonical(folder)), f" --db {report.named(database_path(db))}" if db else ""
+    imgindex = "imgindex" if shutil.which("imgindex") else output.named(os.path.abspath(sys.argv[0]))
+    place, option = output.named(canonical(folder)), f" --db {output.named(database_path(db))}" if db else ""
     for command, answer in (
         (f"{imgindex} index {place}{option}", lambda: index([folder], db=db)),
-        (f"{imgindex} dups{option}", lambda: dups(db=db)),
-        (f"{imgindex} prune{option}", lambda: prune(db=db)),
+        (f"{imgindex} dups{option}", lambda: pruning.dups(db=db)),
+        (f"{imgindex} prune{option}", lambda: pruning.prune(db=db)),
     ):
-        report.print_lines(["", f"$ {command}"])
+        output.print_lines(["", f"$ {command}"])
         answer()
-    report.print_lines(["", "Type next:", f"  {imgindex} prune --yes{option}", f"  {imgindex} undo{option}"])
+    output.print_lines(["", "Type next:", f"  {imgindex} prune --yes{option}", f"  {imgindex} undo{option}"])
     return EXIT_DONE
 
 
@@ -324,7 +225,7 @@ def _listed(source: str, *, null: bool) -> list[bytes]:
             with open(source, "rb") as stream:
                 data = stream.read()
     except OSError as error:
-        raise UsageError(f"cannot read the list '{report.named(source)}': {error.strerror}") from error
+        raise UsageError(f"cannot read the list '{output.named(source)}': {error.strerror}") from error
     if b"\0" in data and not null:
         raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
     return [line for line in data.split(b"\0" if null else b"\n") if line]
@@ -344,14 +245,3 @@ def _index_exit(found: IndexReport, recovered: Recovered) -> int:
             "mount what is missing; if they are really gone: imgindex index --confirm-missing",
         )
     return EXIT_INCOMPLETE if found.unreadable or found.unlisted or recovered.missing else EXIT_DONE
-
-
-def _told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet: bool) -> int:
-    """Prints what was moved and what was not, and gives the exit code."""
-    warn_all(report.recovered_text(recovered))
-    warn_all(f"left alone: {report.named(refused.path)}: {refused.reason}" for refused in done.refused)
-    if json:
-        report.print_json(report.moves_json(done))
-    elif not quiet:
-        report.print_lines([report.moves_text(done, deed)])
-    return EXIT_INCOMPLETE if done.refused or recovered.missing else EXIT_DONE

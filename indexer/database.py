@@ -12,6 +12,7 @@ import fcntl
 import os
 import sqlite3
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from indexer.errors import (
 )
 from indexer.filesystem import open_regular
 from indexer.moves import PENDING
-from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, journal, metadata
+from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, identity, journal, metadata
 from indexer.text import printable
 
 BUSY_TIMEOUT_MS = 30_000
@@ -221,6 +222,7 @@ def _upgrade(database: Database, version: int) -> None:
         else:
             metadata.create_all(tx, checkfirst=False)
             tx.execute(insert(alembic_version).values(version_num=f"{SCHEMA_VERSION:04}"))
+            tx.execute(insert(identity).values(name=uuid.uuid4().hex))
         tx.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         tx.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

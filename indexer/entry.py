@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.exceptions import TyperException
 
-from indexer import report
+from indexer import output
 from indexer.cli import app
 from indexer.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, ImgindexError, UsageError
 
@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     except _TerminatedError:
         code = EXIT_TERMINATED
     if code in {EXIT_INTERRUPTED, EXIT_TERMINATED}:  # typer, too, turns an interrupt into that exit code
-        report.warn("stopped; what was finished is stored, and the next run goes on from there")
+        output.warn("stopped; what was finished is stored, and the next run goes on from there")
     return code if isinstance(code, int) else EXIT_DONE
 
 
@@ -48,9 +48,9 @@ def _failed(error: Exception) -> int:
     """Tells what went wrong, and gives the exit code."""
     match error:
         case ImgindexError():
-            report.warn(f"imgindex: {error.message}")
+            output.warn(f"imgindex: {error.message}")
             if error.hint:
-                report.warn(f"  {error.hint}")
+                output.warn(f"  {error.hint}")
             return error.exit_code
         case TyperException():
             error.show()  # type: ignore[attr-defined]
@@ -59,6 +59,6 @@ def _failed(error: Exception) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
         case OSError():  # of a standard stream: what concerns files is a value or an error of ours by now
-            report.warn(f"imgindex: cannot go on: {error.strerror or error}")
+            output.warn(f"imgindex: cannot go on: {error.strerror or error}")
             return ImgindexError.exit_code
     raise error

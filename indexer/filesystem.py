@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -12,7 +13,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from functools import cache
 
+from indexer.errors import UsageError
 from indexer.records import Stamp, signed64
+from indexer.text import printable
 
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """A symlink is not followed, a FIFO does not block, a worker does not inherit the file."""
@@ -26,6 +29,10 @@ _STATX_BTIME = 0x800
 _STATX = struct.Struct("=I 76x qI 164x")
 """Of `struct statx`, 256 bytes: the mask of what was filled in, and the birth time."""
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
+_FICLONE = 0x40049409
+_NOT_HERE = frozenset((errno.EINVAL, errno.ENOSYS))
+"""What the kernel says when it, or the file system, lacks a way of renaming."""
 
 
 def stamp_from(status: os.stat_result) -> Stamp:
@@ -87,6 +94,22 @@ def chunks(descriptor: int) -> Iterator[bytes]:
         yield chunk
 
 
+def read_regular(path: str) -> bytes:
+    """All bytes of a regular file; symlinks are not followed.
+
+    Raises:
+        UsageError: When it cannot be read.
+    """
+    try:
+        descriptor, _status = open_regular(path)
+        try:
+            return b"".join(chunks(descriptor))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UsageError(f"cannot read '{printable(path)}': {error.strerror or error}") from error
+
+
 def digest_of(chunked: Iterable[bytes]) -> bytes:
     """The SHA-256 of bytes that come in pieces."""
     digest = hashlib.sha256()
@@ -105,16 +128,44 @@ def rename_no_replace(source_folder: int, source: str, target_folder: int, targe
         FileExistsError: When the target exists.
         OSError: EXDEV across file systems, and what `rename` raises.
     """
-    renameat2 = _renameat2()
-    if renameat2 is not None:
-        failed = renameat2(source_folder, os.fsencode(source), target_folder, os.fsencode(target), _RENAME_NOREPLACE)
-        if not failed:
-            return
-        code = ctypes.get_errno()
-        if code not in {errno.EINVAL, errno.ENOSYS}:
-            raise OSError(code, os.strerror(code), source, None, target)
+    if _renamed(source_folder, source, target_folder, target, _RENAME_NOREPLACE):
+        return
     os.link(source, target, src_dir_fd=source_folder, dst_dir_fd=target_folder, follow_symlinks=False)
     os.unlink(source, dir_fd=source_folder)
+
+
+def exchange(folder: int, left: str, right: str) -> bool:
+    """Lets two names of a folder change places in one step; False where kernel or file system cannot do that.
+
+    Raises:
+        OSError: What `rename` raises.
+
+    Source: renameat2(2), RENAME_EXCHANGE.
+    """
+    return _renamed(folder, left, folder, right, _RENAME_EXCHANGE)
+
+
+def _renamed(source_folder: int, source: str, target_folder: int, target: str, how: int) -> bool:
+    renameat2 = _renameat2()
+    if renameat2 is None:
+        return False
+    if not renameat2(source_folder, os.fsencode(source), target_folder, os.fsencode(target), how):
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_HERE:
+        return False
+    raise OSError(code, os.strerror(code), source, None, target)
+
+
+def clone(source: int, target: int) -> None:
+    """Makes an empty file share all blocks of another; a write to either later leaves the other as it is.
+
+    Raises:
+        OSError: EOPNOTSUPP, EINVAL or ENOTTY where the file system cannot do that, EXDEV across file systems.
+
+    Source: ioctl_ficlone(2).
+    """
+    fcntl.ioctl(target, _FICLONE, source)
 
 
 def born_ns(path: str | int) -> int | None:

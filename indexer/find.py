@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlalchemy import Connection
 
 from indexer import matches, queries, store
-from indexer.choose import group_of, stars
+from indexer.choose import equal_hashes, stars
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.groups import Group, MatchRule
-from indexer.moves import Plan, Wanted
+from indexer.groups import Group, Kind, MatchRule
 from indexer.places import Place, outermost, places_of
+from indexer.plans import Wanted
 from indexer.records import UnreadableFile
 from indexer.relate import relations
 
@@ -37,10 +37,17 @@ def groups(database: Database, wanted: Wanted, paths: Iterable[str] = ()) -> tup
         if len(places) > MOST_PLACES:
             raise UsageError(f"{len(places):,} paths are too many at once", "name a folder that holds them")
         if wanted.match is not MatchRule.VERIFIED:
-            found: Iterable[Group | None] = map(group_of, queries.groups(tx, wanted.match, bases, places))
+            found = _equal(tx, wanted, bases, places)
         else:
             found = _stars(tx, wanted, bases, places)
-        return tuple(sorted((group for group in found if group), key=lambda group: group.keeper.full_path))
+        return tuple(sorted(found, key=lambda group: group.keeper.full_path))
+
+
+def _equal(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place]) -> Iterator[Group]:
+    """The groups of equal bytes, or of equal hashes."""
+    kinds = (Kind.BYTES,) if wanted.match is MatchRule.BYTES else (Kind.BYTES, Kind.HASH)
+    for members in queries.groups(tx, wanted.match, bases, places):
+        yield from stars(members, equal_hashes(members), kinds, wanted.rules)
 
 
 def _stars(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place]) -> Iterator[Group]:
@@ -48,12 +55,7 @@ def _stars(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Seq
     members = queries.related(tx, wanted.kinds, bases, places)
     links, judged = matches.links(tx), matches.judgements(tx)
     related = relations(members, links, judged, kinds=wanted.kinds, unconfirmed=wanted.unconfirmed)
-    return stars(members, related, wanted.kinds)
-
-
-def plan(database: Database, wanted: Wanted, paths: Iterable[str] = ()) -> Plan:
-    """What `prune` shows, and carries out when it is told to."""
-    return Plan(wanted, groups(database, wanted, paths))
+    return stars(members, related, wanted.kinds, wanted.rules)
 
 
 def unreadable(database: Database, paths: Iterable[str] = ()) -> list[UnreadableFile]:

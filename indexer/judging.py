@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from indexer import report
+from indexer import output, report
 from indexer.errors import EXIT_DONE, UsageError
 from indexer.groups import Verdict
 from indexer.locate import require_database
@@ -32,9 +30,9 @@ def similar(
     """
     for found in opened(require_database(db)).similar(image, count):
         if json:
-            report.print_json(report.similar_json(found))
+            output.print_json(report.similar_json(found))
         else:
-            report.print_lines([report.similar_text(found)])
+            output.print_lines([report.similar_text(found)])
     return EXIT_DONE
 
 
@@ -60,32 +58,7 @@ def decide(
     if files:
         index.decide(files[0], files[1], chosen[0])
     elif export is not None:
-        _write(export, index.decisions_json())
+        output.write_lines(export, index.decisions_json())
     elif take is not None:
-        report.print_lines([f"{count_text(index.import_decisions(_lines(take)), 'decision')} taken in."])
+        output.print_lines([f"{count_text(index.import_decisions(output.read_lines(take)), 'decision')} taken in."])
     return EXIT_DONE
-
-
-def _write(target: str, lines: Iterable[str]) -> None:
-    """Lines to a new file, or to standard output."""
-    if target == "-":
-        report.print_lines(lines)
-        return
-    try:
-        with open(target, "x", encoding="utf-8") as stream:
-            stream.writelines(line + "\n" for line in lines)
-    except FileExistsError as error:
-        raise UsageError(f"'{report.named(target)}' exists already", "name a new file") from error
-    except OSError as error:
-        raise UsageError(f"cannot write '{report.named(target)}': {error.strerror}") from error
-
-
-def _lines(source: str) -> list[str]:
-    """The lines of a file, or of standard input."""
-    try:
-        if source == "-":
-            return sys.stdin.read().splitlines()
-        with open(source, encoding="utf-8") as stream:
-            return stream.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read '{report.named(source)}': {error}") from error

@@ -6,26 +6,57 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import files_with_folders, new_id
 from indexer.moves import JournalEntry, MoveState
 from indexer.places import joined, split
+from indexer.plans import Action
 from indexer.records import FileState, RunSummary, Stamp
-from indexer.schema import content, file, folder, journal, root, run
+from indexer.schema import content, file, folder, identity, journal, root, run
+
+_WITH_PAYLOAD = (Action.QUARANTINE, Action.REWRITE)
+"""Links leave nothing in the quarantine."""
 
 
-def journal_plan(tx: Connection, run_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes the intent to move files: rows in state `planned`."""
-    tx.execute(insert(journal), [{**row, "run_id": run_id, "state": MoveState.PLANNED} for row in rows])
+def journal_plan(tx: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes rows of the journal, each with its id."""
+    tx.execute(insert(journal), list(rows))
 
 
-def journal_entries(tx: Connection, *, run_id: int | None = None, states: Iterable[MoveState]) -> list[Row[Any]]:
-    """The rows of the journal in given states, with their root's stored path, in the order they were written."""
+def next_entry(tx: Connection) -> int:
+    """The id that the next row of the journal may have."""
+    return int(tx.execute(select(func.coalesce(func.max(journal.c.id), 0))).scalar_one()) + 1
+
+
+def journal_entries(
+    tx: Connection,
+    *,
+    run_id: int | None = None,
+    states: Iterable[MoveState],
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[Row[Any]]:
+    """The rows of the journal in given states, with their root's stored path, the latest first.
+
+    Args:
+        tx: A transaction.
+        run_id: Of one run only.
+        states: Which rows.
+        before: Only those with a smaller id.
+        limit: How many at most.
+    """
     query = select(journal, root.c.path.label("root")).join_from(journal, root)
-    query = query.where(journal.c.state.in_([*states])).order_by(journal.c.id)
-    return list(tx.execute(query if run_id is None else query.where(journal.c.run_id == run_id)))
+    query = query.where(journal.c.state.in_([*states])).order_by(journal.c.id.desc()).limit(limit)
+    query = query if run_id is None else query.where(journal.c.run_id == run_id)
+    return list(tx.execute(query if before is None else query.where(journal.c.id < before)))
+
+
+def count_entries(tx: Connection, run_id: int, state: MoveState) -> int:
+    """The number of pictures of a run that are in a state; what comes with them is not counted."""
+    query = select(func.count()).where(journal.c.run_id == run_id, journal.c.state == state)
+    return int(tx.execute(query.where(journal.c.owner_id.is_(None))).scalar_one())
 
 
 def journal_set(tx: Connection, states: Mapping[int, MoveState]) -> None:
@@ -68,6 +99,12 @@ def live_copies(tx: Connection, digest: bytes) -> list[tuple[int, str]]:
     return [(root_id, joined(parent, name)) for root_id, parent, name in rows]
 
 
+def live_files(tx: Connection, file_ids: Iterable[int]) -> dict[int, bytes]:
+    """The digests of files that the index knows as pictures, by id."""
+    query = select(file.c.id, content.c.digest).join_from(file, content).where(file.c.state == FileState.PICTURE)
+    return {row.id: row.digest for row in tx.execute(query.where(file.c.id.in_([*file_ids])))}
+
+
 def start_run(tx: Connection, command: str, started_ns: int) -> int:
     """The id of a new run."""
     values = {"command": command, "started_ns": started_ns, "counts": "{}"}
@@ -97,7 +134,51 @@ def run_times(tx: Connection) -> dict[int, int]:
 
 
 def quarantined(tx: Connection) -> tuple[int, int]:
-    """The number and the bytes of the files in quarantine."""
-    query = select(func.count(), func.coalesce(func.sum(journal.c.size), 0)).where(journal.c.state == MoveState.MOVED)
-    count, size = tx.execute(query).one()
+    """The number of pictures in quarantine, and the bytes of all files in it."""
+    rows = (journal.c.state == MoveState.MOVED, journal.c.action.in_(_WITH_PAYLOAD), journal.c.payload != "")
+    pictures = func.coalesce(
+        func.sum(case((journal.c.action == Action.QUARANTINE, journal.c.owner_id.is_(None)), else_=0)), 0
+    )
+    count, size = tx.execute(select(pictures, func.coalesce(func.sum(journal.c.size), 0)).where(*rows)).one()
     return count, size
+
+
+def pruned_paths(tx: Connection) -> list[tuple[int, str]]:
+    """Where the pictures were that prunes moved away and no undo brought back, by root id and path relative to it."""
+    gone = journal.c.state.in_([MoveState.MOVED, MoveState.PURGING, MoveState.PURGED])
+    picture = and_(journal.c.action == Action.QUARANTINE, journal.c.owner_id.is_(None), journal.c.base.is_(None))
+    return [
+        (row.root_id, row.path) for row in tx.execute(select(journal.c.root_id, journal.c.path).where(gone, picture))
+    ]
+
+
+def quarantine_folders(tx: Connection) -> list[str]:
+    """The stored paths of all folders that files were ever quarantined in."""
+    return list(tx.execute(select(journal.c.quarantine).distinct()).scalars())
+
+
+def shared_paths(tx: Connection) -> set[tuple[int, str]]:
+    """The files that share their keeper's blocks, by root id and path relative to it."""
+    shared = (journal.c.action == Action.REFLINK, journal.c.state == MoveState.MOVED)
+    return {(row.root_id, row.path) for row in tx.execute(select(journal.c.root_id, journal.c.path).where(*shared))}
+
+
+def index_name(tx: Connection) -> str:
+    """Which index this is."""
+    return str(tx.execute(select(identity.c.name)).scalar_one())
+
+
+def carried_out(tx: Connection, command: str) -> int | None:
+    """The run of a command, None when it was never run."""
+    return tx.execute(select(func.max(run.c.id)).where(run.c.command == command)).scalar()
+
+
+def runs_since(tx: Connection, run_id: int) -> list[RunSummary]:
+    """The runs after one, oldest first."""
+    rows = tx.execute(select(run).where(run.c.id > run_id).order_by(run.c.id))
+    return [RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts)) for row in rows]
+
+
+def newest_run(tx: Connection) -> int:
+    """The newest run, 0 when there is none."""
+    return int(tx.execute(select(func.coalesce(func.max(run.c.id), 0))).scalar_one())

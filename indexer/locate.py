@@ -43,3 +43,8 @@ def database_path(given: str | None) -> str:
 def canonical(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     """A path as the index knows it: absolute, without links in it."""
     return os.path.realpath(os.fsdecode(path))
+
+
+def existing(path: str) -> str | None:
+    """The canonical path of what lies at a path, None when nothing does."""
+    return canonical(path) if os.path.lexists(path) else None

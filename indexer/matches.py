@@ -149,6 +149,12 @@ def mark_matched(tx: Connection, content_ids: Sequence[int], matching_id: int) -
     execute_many(tx, "UPDATE content SET matched = ? WHERE id = ?", [(matching_id, one) for one in content_ids])
 
 
+def dhashes(tx: Connection, content_ids: Iterable[int]) -> dict[int, int]:
+    """The dHash of contents that have one, by id."""
+    query = select(content.c.id, content.c.dhash).where(content.c.dhash.is_not(None))
+    return {row.id: row.dhash for row in _in_parts(tx, query, content.c.id, content_ids)}
+
+
 def links(tx: Connection) -> list[Linked]:
     """All matches, by the looks of their contents."""
     first, second = content.alias("first"), content.alias("second")

@@ -1,14 +1,16 @@
-"""The immutable records of what is done about duplicates: plans, journalled moves, reports.
+"""The immutable records of what is done: journalled moves, and reports.
 
 Paths, times and sizes are as in `records.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from indexer.groups import PRUNED, Group, Kind, MatchRule, Member, Surplus
+from indexer.plans import Action, Move, Refused, Rewrite
 from indexer.records import Stamp
 
 
@@ -38,43 +40,6 @@ PENDING = (MoveState.PLANNED, MoveState.RETURNING, MoveState.PURGING)
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One file to be moved into the quarantine, and the file that stands for it."""
-
-    surplus: Surplus
-    keeper: Member
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which groups are asked for."""
-
-    match: MatchRule = MatchRule.VERIFIED
-    kinds: tuple[Kind, ...] = PRUNED
-    """Of surplus; other rules than `VERIFIED` do not look at it."""
-    unconfirmed: bool = False
-    """Take whole pictures whose match rests on thumbnails alone, as a file could not be read when they were matched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The value that `prune` shows and carries out: nothing is decided after it."""
-
-    wanted: Wanted
-    groups: tuple[Group, ...]
-
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        """Every move, group by group."""
-        return tuple(Move(surplus, group.keeper) for group in self.groups for surplus in group.surplus)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes that carrying out the plan moves away from the data set."""
-        return sum(group.bytes for group in self.groups)
-
-
-@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A journalled move: all that `undo` and `recover` need to know of it."""
 
@@ -84,9 +49,9 @@ class JournalEntry:
     kind: str
     root_id: int
     root: str
-    """Absolute path of the root."""
+    """Absolute path of the root, or of the folder that `path` is relative to."""
     path: str
-    """Where the file was, relative to the root."""
+    """Where the file was."""
     quarantine: str
     """Absolute path of the folder that holds the payload."""
     payload: str
@@ -100,6 +65,11 @@ class JournalEntry:
     keeper: str
     """Absolute path of the file that stood for it when it was moved."""
     keeper_digest: bytes
+    action: Action = Action.QUARANTINE
+    owner_id: int | None = None
+    """The entry of the picture that this file comes with."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What else it takes to bring the file back; for `REWRITE`, `after` is the digest of the new version, in hex."""
 
     @property
     def full_path(self) -> str:
@@ -113,14 +83,66 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What an opened file was found to be."""
+
+    stamp: Stamp
+    mode: int
+    """Permission bits."""
+    folder_mode: int
+    """Permission bits of the folder it lies in."""
+    owner: tuple[int, int]
+    """Ids of user and group."""
+    attributes: Mapping[str, bytes]
+    """Extended attributes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """A surplus file that was opened, compared with its keeper and found as planned."""
+    """A surplus file that was opened, compared with its keeper and found as planned, and so were its sidecars."""
 
     move: Move
-    stamp: Stamp
-    keeper_stamp: Stamp
-    mode: int
-    folder_mode: int
+    surplus: Seen
+    keeper: Seen
+    sidecars: tuple[Seen, ...] = ()
+    """In the order of the move's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """All that is done for one surplus file, as it stands in the journal: whole or not at all."""
+
+    checked: Checked
+    merges: tuple[JournalEntry, ...]
+    """In the order of the move's."""
+    sidecars: tuple[JournalEntry, ...]
+    """In the order of the move's."""
+    picture: JournalEntry
+
+    @property
+    def entries(self) -> tuple[JournalEntry, ...]:
+        """In the order in which they are done."""
+        return (*self.merges, *self.sidecars, self.picture)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An annotation file that is to lose the rows of pictures that are gone."""
+
+    text: Rewrite
+    rows: int
+    """That the new version lacks."""
+    ambiguous: tuple[str, ...] = ()
+    """Names that a picture that is gone and one that is there both go by: their rows stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """An annotation file that was rewritten."""
+
+    path: str
+    rows: int
+    ambiguous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +151,8 @@ class Moved:
 
     path: str
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A file that was left where it is, with the reason."""
-
-    path: str
-    reason: str
+    sidecars: int = 0
+    """Files that went with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +164,8 @@ class MoveReport:
     moved: tuple[Moved, ...]
     refused: tuple[Refused, ...]
     seconds: float
+    updated: tuple[Updated, ...] = ()
+    """Annotation files that were rewritten."""
 
     @property
     def bytes(self) -> int:
@@ -163,3 +181,12 @@ class Recovered:
     """Journal entries brought to an end."""
     missing: tuple[str, ...] = ()
     """Files that are neither at their place nor in the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A file in the quarantine."""
+
+    entry: JournalEntry
+    since_ns: int
+    """When the run that moved it began."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import report
-from indexer.errors import UsageError
-from indexer.groups import PRUNED, VERIFIED, Kind, MatchRule
+from indexer import output, showing
+from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
+from indexer.groups import PRUNED, VERIFIED, MatchRule
+from indexer.moves import MoveReport, Recovered
+from indexer.plans import KeepKey
 
 if TYPE_CHECKING:
     from indexer.api import Index
@@ -46,6 +48,44 @@ Unconfirmed = Annotated[
     bool,
     typer.Option("--unconfirmed", help="Also take matches that rest on thumbnails alone, as a file could not be read."),
 ]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--keep",
+        metavar="RULE,…",
+        help=f"Which file stays, by the first rule in which they differ: {', '.join(KeepKey)}; a dash before one inverts"
+        " it (-bytes: the smallest). Default: pixels,bytes,oldest.",
+    ),
+]
+Prefer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prefer", metavar="DIR|GLOB", help="Keep the copy that lies here; repeated, the first that has one counts."
+    ),
+]
+Protect = Annotated[
+    list[str] | None,
+    typer.Option("--protect", metavar="DIR|GLOB", help="Never prune what lies here; it may stand for others."),
+]
+OnlyIfIn = Annotated[
+    list[str] | None, typer.Option("--only-if-in", metavar="DIR", help="Prune only what has its kept copy here.")
+]
+Within = Annotated[
+    list[str] | None,
+    typer.Option("--within", metavar="DIR", help="Look for copies within this folder alone; may be repeated."),
+]
+Across = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--across", metavar="DIR DIR", help="Only copies that lie in both folders, one in each."),
+]
+ClassFolders = Annotated[
+    bool | None,
+    typer.Option(
+        "--class-folders/--no-class-folders",
+        help="Every folder is a class, or none is; default: those whose names look like it (cat/, but not scrape-3/).",
+    ),
+]
+Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore imgindex.toml and pyproject.toml beside the index.")]
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Only files at or below these.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
@@ -62,24 +102,37 @@ def opened(path: str) -> Index:
     return Index(path)
 
 
-def kinds_of(text: str | None, match: MatchRule) -> tuple[Kind, ...]:
-    """The kinds in a list separated by commas.
+def listed(text: str | None, what: str) -> list[str] | None:
+    """The words in a list separated by commas; None for none given.
+
+    Args:
+        text: The list.
+        what: One of them is.
 
     Raises:
-        UsageError: When one is unknown, or the rule is one that has no kinds.
+        UsageError: When there is no word in it.
     """
     if text is None:
-        return PRUNED
-    if match is not MatchRule.VERIFIED:
-        raise UsageError(f"--match {match} has no kinds", "leave out --kinds, or --match")
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = sorted(set(names) - set(VERIFIED))
-    if unknown or not names:
-        raise UsageError(f"unknown kind {', '.join(unknown) or text!r}", f"use some of {','.join(VERIFIED)}")
-    return tuple(kind for kind in VERIFIED if kind in names)
+        return None
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(f"unknown {what} {text!r}", "see --help")
+    return words
 
 
 def warn_all(lines: Iterable[str]) -> None:
     """Lines on standard error."""
     for line in lines:
-        report.warn(line)
+        output.warn(line)
+
+
+def told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet: bool) -> int:
+    """Prints what was done and what was not, and gives the exit code."""
+    warn_all(showing.recovered_text(recovered))
+    warn_all(showing.refused_text(done.refused))
+    if json:
+        output.print_json(showing.moves_json(done))
+    elif not quiet:
+        output.print_lines(showing.moves_text(done, deed))
+    ambiguous = any(update.ambiguous for update in done.updated)
+    return EXIT_INCOMPLETE if done.refused or ambiguous or recovered.missing else EXIT_DONE

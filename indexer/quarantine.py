@@ -1,30 +1,27 @@
 """Moves files into the quarantine and back, and never overwrites or follows anything on the way.
 
-The index proposes, the disk decides: a file is moved only after it and its keeper were opened, found to be two regular
-files, and read to the end; and what was moved is checked to be what was read.
+A file is moved only when it still is the one that was confirmed, and what was moved is checked to be what was read.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
 import stat
 import uuid
 from collections.abc import Iterable
 
+from indexer.confirm import confirm, still_as_confirmed
 from indexer.errors import SafetyError
-from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, stamp_from
-from indexer.groups import Kind, Member
-from indexer.moves import Checked, JournalEntry, Move, Refused
+from indexer.filesystem import opened_folder
+from indexer.moves import Checked, JournalEntry
 from indexer.places import split
+from indexer.plans import Refused
 from indexer.records import Stamp
 from indexer.scan import QUARANTINE
 from indexer.text import printable
-from indexer.transfer import digest_in, drop_partial, stamp_in, transfer, write_all
+from indexer.transfer import digest_in, drop_partial, same_but_ctime, stamp_in, transfer
 
-MANIFEST = "manifest.jsonl"
 _PRIVATE = 0o700
 
 
@@ -79,49 +76,6 @@ def make_batch_folder(quarantine: str) -> str:
     return folder
 
 
-def check(move: Move) -> Checked | Refused:
-    """Opens, reads and compares a surplus file and its keeper; both must be what the plan says.
-
-    The answer is `Refused` when either is missing, a link, no regular file, or holds other bytes than planned, or when
-    both are one file.
-    """
-    surplus, keeper = move.surplus.member, move.keeper
-    with contextlib.ExitStack() as stack:
-        try:
-            folder_mode, surplus_file, surplus_status = _opened(stack, surplus)
-        except OSError as error:
-            return Refused(surplus.full_path, _reason(error, "it"))
-        try:
-            _folder_mode, keeper_file, keeper_status = _opened(stack, keeper)
-        except OSError as error:
-            return Refused(surplus.full_path, _reason(error, f"its keeper '{printable(keeper.full_path)}'"))
-        if os.path.samestat(surplus_status, keeper_status):
-            return Refused(surplus.full_path, "it and its keeper are two names of one file")
-        try:
-            problem = _comparison(move, surplus_file, keeper_file)
-        except OSError as error:
-            return Refused(surplus.full_path, _reason(error, "it or its keeper"))
-        stamps = stamp_from(os.fstat(surplus_file)), stamp_from(os.fstat(keeper_file))
-        if not problem and stamps != (stamp_from(surplus_status), stamp_from(keeper_status)):
-            problem = "it or its keeper changed while they were compared"
-        if problem:
-            return Refused(surplus.full_path, problem)
-        return Checked(move, *stamps, stat.S_IMODE(surplus_status.st_mode), folder_mode)
-
-
-def write_manifest(folder: str, entries: Iterable[JournalEntry]) -> None:
-    """Appends to a batch folder's manifest what `undo` needs to know without the database; on disk when it returns."""
-    lines = "".join(json.dumps(_manifest_line(entry)) + "\n" for entry in entries)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    manifest = os.open(os.path.join(folder, MANIFEST), flags, 0o600)
-    try:
-        write_all(manifest, lines.encode("ascii"))
-        os.fsync(manifest)
-    finally:
-        os.close(manifest)
-    sync_folder(folder)
-
-
 def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
     """Moves a checked file into the quarantine; None when it is there.
 
@@ -131,13 +85,13 @@ def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
     parent, name = split(entry.path)
     try:
         with opened_folder(entry.root, parent) as source, opened_folder(entry.quarantine, "") as target:
-            if not _still_as_checked(checked, source, name):
-                again = check(checked.move)
+            if not still_as_confirmed(checked, source, name):
+                again = confirm(checked.move)
                 if isinstance(again, Refused):
                     return again
                 checked = again
             renamed = transfer(source, name, target, entry.payload, entry)
-            if renamed and not _same_but_ctime(stamp_in(target, entry.payload), checked.stamp):
+            if renamed and not same_but_ctime(stamp_in(target, entry.payload), checked.surplus.stamp):
                 transfer(target, entry.payload, source, name, entry)
                 return Refused(entry.full_path, "another file took its place at the last moment")
     except OSError as error:
@@ -145,12 +99,26 @@ def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
     return None
 
 
-def _still_as_checked(checked: Checked, source: int, name: str) -> bool:
-    """True when the stamps of a file and its keeper are those they had when they were compared."""
-    keeper = checked.move.keeper
-    parent, keeper_name = split(keeper.path)
-    with opened_folder(keeper.root, parent) as folder:
-        return (stamp_in(source, name), stamp_in(folder, keeper_name)) == (checked.stamp, checked.keeper_stamp)
+def move_in_sidecar(entry: JournalEntry, shared: Iterable[str]) -> Refused | None:
+    """Moves a sidecar into the quarantine, unless it is no longer the confirmed one; None when all is well.
+
+    It stays, and all is well, while one of the pictures that share it is there.
+
+    Args:
+        entry: Its entry in the journal.
+        shared: Absolute paths of the other pictures that it comes with.
+    """
+    if any(os.path.lexists(path) for path in shared):
+        return None
+    parent, name = split(entry.path)
+    try:
+        with opened_folder(entry.root, parent) as source, opened_folder(entry.quarantine, "") as target:
+            if stamp_in(source, name) != entry.stamp:
+                return Refused(entry.full_path, "it changed at the last moment")
+            transfer(source, name, target, entry.payload, entry)
+    except OSError as error:
+        return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}")
+    return None
 
 
 def move_back(entry: JournalEntry) -> Stamp | Refused:
@@ -164,7 +132,7 @@ def move_back(entry: JournalEntry) -> Stamp | Refused:
             return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered in the quarantine")
         if not os.path.isdir(entry.root):
             return Refused(entry.full_path, f"the folder '{printable(entry.root)}' is missing")
-        _make_folders(entry.root, parent, entry.folder_mode)
+        make_folders(entry.root, parent, entry.folder_mode)
         with opened_folder(entry.quarantine, "") as source, opened_folder(entry.root, parent) as target:
             transfer(source, entry.payload, target, name, entry)
             return stamp_in(target, name)
@@ -210,6 +178,29 @@ def digest_at(root: str, path: str) -> bytes | None:
         return None
 
 
+def lying_in(quarantine: str) -> list[str]:
+    """The absolute paths of the files in a quarantine's batch folders, sorted; none when it is not there."""
+    found = []
+    for folder, _folders, names in os.walk(quarantine):
+        found += [os.path.join(folder, name) for name in names]
+    return sorted(found)
+
+
+def has_payload(entry: JournalEntry) -> bool:
+    """True when something lies in the quarantine under an entry's name."""
+    return os.path.lexists(entry.payload_path)
+
+
+def stamp_at(root: str, path: str) -> Stamp | None:
+    """The stamp of a file of a root, None when there is none."""
+    parent, name = split(path)
+    try:
+        with opened_folder(root, parent) as folder:
+            return stamp_in(folder, name)
+    except OSError:
+        return None
+
+
 def places_taken(entry: JournalEntry) -> tuple[bool, bool, bool]:
     """Whether a file lies at the old place of a journalled move, whether one is in quarantine, and whether they are one.
 
@@ -251,36 +242,6 @@ def sync_folder(path: str) -> None:
         os.close(folder)
 
 
-def _opened(stack: contextlib.ExitStack, member: Member) -> tuple[int, int, os.stat_result]:
-    """The permission bits of a member's folder, and the member's file, opened for as long as the stack lives."""
-    parent, name = split(member.path)
-    folder = stack.enter_context(opened_folder(member.root, parent))
-    descriptor, status = open_regular(name, folder)
-    stack.callback(os.close, descriptor)
-    return stat.S_IMODE(os.fstat(folder).st_mode), descriptor, status
-
-
-def _comparison(move: Move, surplus: int, keeper: int) -> str:
-    """What is wrong with a surplus file or its keeper, empty when both hold the planned bytes."""
-    if move.surplus.kind is Kind.BYTES and not _equal_bytes(surplus, keeper):
-        return "it and its keeper no longer have the same bytes"
-    if digest_of(chunks(surplus)) != move.surplus.member.digest:
-        return "it changed since it was indexed"
-    if move.surplus.kind is not Kind.BYTES and digest_of(chunks(keeper)) != move.keeper.digest:
-        return "its keeper changed since it was indexed"
-    return ""
-
-
-def _equal_bytes(left: int, right: int) -> bool:
-    lefts, rights = chunks(left), chunks(right)
-    return all(ours == next(rights, b"") for ours in lefts) and next(rights, b"") == b""
-
-
-def _same_but_ctime(left: Stamp, right: Stamp) -> bool:
-    """True when two stamps are of one file before and after a rename, which changes ctime alone."""
-    return (left.size, left.mtime_ns, left.inode) == (right.size, right.mtime_ns, right.inode)
-
-
 def _regular(folder: int, name: str) -> os.stat_result | None:
     with contextlib.suppress(FileNotFoundError):
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -288,38 +249,12 @@ def _regular(folder: int, name: str) -> os.stat_result | None:
     return None
 
 
-def _make_folders(root: str, relative: str, mode: int) -> None:
+def make_folders(root: str, relative: str, mode: int) -> None:
     """Makes the folders of a path below a root that are missing, the last one with the permissions it had."""
     if not relative:
         return
     parent, name = split(relative)
-    _make_folders(root, parent, 0o777)
+    make_folders(root, parent, 0o777)
     with opened_folder(root, parent) as folder, contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=folder)
         os.chmod(name, mode, dir_fd=folder)
-
-
-def _manifest_line(entry: JournalEntry) -> dict[str, object]:
-    """A journal entry for the manifest; bytes of paths that are not UTF-8 stand as lone surrogates."""
-    return {
-        "payload": entry.payload,
-        "path": entry.full_path,
-        "digest": entry.digest.hex(),
-        "size": entry.stamp.size,
-        "mtime_ns": entry.stamp.mtime_ns,
-        "mode": entry.mode,
-        "kind": entry.kind,
-        "keeper": entry.keeper,
-        "keeper_digest": entry.keeper_digest.hex(),
-    }
-
-
-def _reason(error: OSError, whose: str) -> str:
-    """Why a file cannot be vouched for."""
-    reasons = {
-        errno.ENOENT: f"{whose} is gone",
-        errno.ELOOP: f"{whose} is a symbolic link",
-        errno.ENOTDIR: f"{whose} lies behind a symbolic link",
-        errno.EINVAL: f"{whose} is no regular file",
-    }
-    return reasons.get(error.errno or 0, f"{whose} cannot be read: {error.strerror or error}")

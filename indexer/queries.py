@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -21,13 +21,14 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     union,
     update,
 )
 
 from indexer.conditions import execute_many, files_with_folders, in_places, in_tree, new_id
 from indexer.groups import Kind, MatchRule, Member
-from indexer.places import Place, joined
+from indexer.places import Place, joined, relative_to, split
 from indexer.records import Added, Altered, FileState, FolderChanges, KnownFile, RootSummary, Stamp
 from indexer.schema import content, decision, file, folder, journal, path_value, root
 from indexer.schema import match as match_table
@@ -37,16 +38,6 @@ PAGE = 10_000
 _STAMP = (file.c.size, file.c.mtime_ns, file.c.ctime_ns, file.c.inode)
 
 _GROUPABLE_FILE = file.c.state == FileState.PICTURE
-_KEEP_ORDER = (
-    (content.c.width * content.c.height).desc(),
-    file.c.size.desc(),
-    file.c.mtime_ns,
-    root.c.path,
-    folder.c.path,
-    file.c.name,
-)
-"""The keep rule; `choose.KEEP_RULE` says it in words."""
-
 gone = Table("gone", MetaData(), Column("id", Integer, primary_key=True), prefixes=["TEMPORARY"])
 """Files that a scan did not find, for the length of the transaction that deals with them."""
 
@@ -95,12 +86,13 @@ def merge_root(tx: Connection, inner_id: int, outer_id: int, prefix: str) -> Non
         outer_id: The root that takes its folders.
         prefix: The inner root's path relative to the outer one.
     """
-    for table, column in ((folder, folder.c.path), (journal, journal.c.path)):
-        rows = tx.execute(select(table.c.id, column).where(table.c.root_id == inner_id)).all()
+    for table, column, inside in ((folder, folder.c.path, true()), (journal, journal.c.path, journal.c.base.is_(None))):
+        rows = tx.execute(select(table.c.id, column).where(table.c.root_id == inner_id, inside)).all()
         changes = [{"key": row.id, "new": f"{prefix}/{row.path}" if row.path else prefix} for row in rows]
         if changes:
             statement = update(table).where(table.c.id == bindparam("key"))
             tx.execute(statement.values({column: bindparam("new"), table.c.root_id: outer_id}), changes)
+    tx.execute(update(journal).where(journal.c.root_id == inner_id).values(root_id=outer_id))
     tx.execute(delete(root).where(root.c.id == inner_id))
 
 
@@ -236,9 +228,7 @@ def drop_gone(tx: Connection) -> None:
 def groups(
     tx: Connection, match: MatchRule, bases: Mapping[int, str], places: Sequence[Place] = ()
 ) -> Iterator[list[Member]]:
-    """The members of each group of two files or more that share their bytes or a hash, keeper first.
-
-    The keeper has the most pixels, then the most bytes, then the oldest modification time, then the first path.
+    """The members of each group of two files or more that share their bytes or a hash.
 
     Args:
         tx: A transaction.
@@ -247,18 +237,14 @@ def groups(
         places: Root ids with paths relative to them that the members must lie at or below; none for everywhere.
     """
     key = file.c.content_id if match is MatchRule.BYTES else content.c.dhash
-    rank = func.row_number().over(partition_by=key, order_by=_KEEP_ORDER)
-    query = (
-        _members(key.label("key"), rank.label("rank"))
-        .where(key.in_(_shared(match, places)), _groupable(), in_places(places))
-        .order_by("key", "rank")
-    )
+    query = _members(key.label("key")).where(key.in_(_shared(match, places)), _groupable(), in_places(places))
+    query = query.order_by("key", file.c.id)
     for _key, rows in groupby(tx.execute(query), key=lambda row: row.key):
         yield [_member(row, bases) for row in rows]
 
 
 def related(tx: Connection, kinds: Sequence[Kind], bases: Mapping[int, str], places: Sequence[Place]) -> list[Member]:
-    """The files whose content has copies, looks like another or has a match of some kinds, in the order of the keep rule.
+    """The files whose content has copies, looks like another or has a match of some kinds.
 
     Args:
         tx: A transaction.
@@ -277,8 +263,20 @@ def related(tx: Connection, kinds: Sequence[Kind], bases: Mapping[int, str], pla
     )
     looks = union(shared.having(func.count() > 1), linked, judged)
     wanted = union(copied, select(content.c.id).where(content.c.look.in_(looks)))
-    query = _members().where(content.c.id.in_(wanted), _groupable(), in_places(places)).order_by(*_KEEP_ORDER)
+    query = _members().where(content.c.id.in_(wanted), _groupable(), in_places(places)).order_by(file.c.id)
     return [_member(row, bases) for row in tx.execute(query)]
+
+
+def member_at(tx: Connection, bases: Mapping[int, str], path: str) -> Member | None:
+    """The picture at an absolute path, None when the index knows none there."""
+    for root_id, base in bases.items():
+        below = relative_to(path, base)
+        if below:
+            parent, name = split(below)
+            query = _members().where(folder.c.root_id == root_id, folder.c.path == parent, file.c.name == name)
+            row = tx.execute(query.where(_groupable())).first()
+            return None if row is None else _member(row, bases)
+    return None
 
 
 def _members(*columns: Any) -> Select[Any]:
@@ -320,6 +318,14 @@ def _member(row: Any, bases: Mapping[int, str]) -> Member:
     base = bases[row.root_id]
     picture = (row.digest, row.width, row.height, row.format, row.look)
     return Member(row.id, row.content_id, row.root_id, base, path, stamp, *picture)
+
+
+def files_named(tx: Connection, names: Container[str]) -> Iterator[tuple[int, str]]:
+    """The files that have one of some names, by root id and path relative to it: the whole table is read."""
+    query = select(folder.c.root_id, folder.c.path, file.c.name).select_from(files_with_folders())
+    for root_id, parent, name in tx.execute(query):
+        if name in names:
+            yield root_id, joined(parent, name)
 
 
 # --- status

@@ -31,7 +31,7 @@ from indexer.records import signed64
 
 APPLICATION_ID = 0x696D6778
 """The letters `imgx`."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def path_value(path: str) -> str | bytes:
@@ -191,6 +191,12 @@ run = Table(
     Column("counts", Text, nullable=False, doc="a JSON object"),
 )
 
+identity = Table(
+    "identity",
+    metadata,
+    Column("name", Text, primary_key=True, doc="32 hex digits in one row: which index this is, for plans made by it"),
+)
+
 alembic_version = Table(
     "alembic_version",
     metadata,
@@ -217,6 +223,10 @@ journal = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("keeper", PathText, nullable=False, doc="relative to the database's folder when below it"),
     Column("keeper_digest", LargeBinary, nullable=False),
+    Column("action", Text, nullable=False, server_default="quarantine", doc="moves.Action"),
+    Column("base", PathText, doc="what path is relative to when that is not the root; stored like keeper"),
+    Column("owner_id", Integer, doc="the entry of the picture that this file comes with; it has a larger id"),
+    Column("extra", Text, nullable=False, server_default="{}", doc="a JSON object, see moves.JournalEntry"),
 )
 Index("journal_state", journal.c.state)
 Index("journal_run", journal.c.run_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([kmgtp])?(i)?b?", re.IGNORECASE | re.ASCII)
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -44,6 +46,23 @@ def bytes_text(size: int) -> str:
         value, unit = value / 1000, unit + 1
     digits = 0 if unit == 0 or value >= 99.95 else 1
     return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+def bytes_from(text: str) -> int:
+    """The bytes in a size such as `500MB`, `1.5 GB`, `10G` or `2GiB`; a bare number is bytes.
+
+    Raises:
+        ValueError: When it is none.
+
+    >>> bytes_from("1.5GB"), bytes_from("2KiB"), bytes_from("7")
+    (1500000000, 2048, 7)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        message = f"not a size: {text!r} (try 500MB, 10GB or 2GiB)"
+        raise ValueError(message)
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgtp".index((unit or " ").lower()))
 
 
 def count_text(number: int, noun: str) -> str:

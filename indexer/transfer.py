@@ -1,4 +1,7 @@
-"""Moves one file from folder to folder, by renaming where that can be done, else by a verified copy."""
+"""Moves one file from folder to folder, by renaming where that can be done, else by a verified copy.
+
+Also puts a new file in the place of another, in one step and without losing what took that place meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable, Iterable, Mapping
 
-from indexer.filesystem import chunks, digest_of, open_regular, rename_no_replace, stamp_from
+from indexer.filesystem import chunks, digest_of, exchange, open_regular, rename_no_replace, stamp_from
 from indexer.moves import JournalEntry
 from indexer.records import Stamp
 
@@ -30,14 +34,12 @@ def _copy_over(source: int, name: str, target: int, new_name: str, entry: Journa
     Raises:
         OSError: When anything fails; the source is then where it was, and no copy is left.
     """
-    partial = _partial_name(entry)
+    partial = partial_name(entry)
     descriptor, status = open_regular(name, source)
     made: list[str] = []
     try:
-        _copy_data(descriptor, status, target, partial)
+        copy_verified(descriptor, target, partial, entry.digest)
         made.append(partial)
-        if digest_in(target, partial) != entry.digest:
-            raise OSError(errno.EIO, "the copy differs from its source")
         rename_no_replace(target, partial, target, new_name)
         made[:] = [new_name]
         os.fsync(target)
@@ -52,27 +54,102 @@ def _copy_over(source: int, name: str, target: int, new_name: str, entry: Journa
         os.close(descriptor)
 
 
-def _copy_data(descriptor: int, status: os.stat_result, target: int, name: str) -> None:
-    """Writes a new file with the bytes, permissions, times and extended attributes of an open one; on disk when done."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+def copy_verified(descriptor: int, target: int, name: str, digest: bytes) -> None:
+    """Writes a new file with the bytes, permissions, owner, times and extended attributes of an open one.
+
+    It is on disk, and was read again, when this returns.
+
+    Raises:
+        OSError: When it cannot be written, or its digest is not the one that is due; then it is not there.
+    """
+    status = os.fstat(descriptor)
+    attributes = attributes_of(descriptor)
+    write_new(
+        target,
+        name,
+        chunks(descriptor),
+        lambda copy: dress(
+            copy,
+            mode=stat.S_IMODE(status.st_mode),
+            owner=(status.st_uid, status.st_gid),
+            mtime_ns=status.st_mtime_ns,
+            attributes=attributes,
+        ),
+    )
+    if digest_in(target, name) != digest:
+        os.unlink(name, dir_fd=target)
+        raise OSError(errno.EIO, "the copy differs from its source")
+
+
+def write_new(target: int, name: str, data: Iterable[bytes], dress: Callable[[int], None]) -> None:
+    """Writes a new file, on disk when this returns; nothing is left of it when that fails.
+
+    Args:
+        target: A folder's descriptor.
+        name: A name that is free.
+        data: The bytes.
+        dress: Gives the open file its permissions and times.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     copy = os.open(name, flags, 0o600, dir_fd=target)
     try:
-        for chunk in chunks(descriptor):
+        for chunk in data:
             write_all(copy, chunk)
-        if hasattr(os, "listxattr"):
-            for attribute in os.listxattr(descriptor):
-                with contextlib.suppress(OSError):  # the other file system may not have them, or not for this user
-                    os.setxattr(copy, attribute, os.getxattr(descriptor, attribute))
-        with contextlib.suppress(PermissionError):
-            os.fchown(copy, status.st_uid, status.st_gid)
-        os.fchmod(copy, stat.S_IMODE(status.st_mode))
-        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+        dress(copy)
         os.fsync(copy)
     except BaseException:
         os.unlink(name, dir_fd=target)
         raise
     finally:
         os.close(copy)
+
+
+def attributes_of(descriptor: int) -> dict[str, bytes]:
+    """The extended attributes of an open file, none where there are none."""
+    if not hasattr(os, "listxattr"):
+        return {}
+    with contextlib.suppress(OSError):
+        return {name: os.getxattr(descriptor, name) for name in os.listxattr(descriptor)}
+    return {}
+
+
+def dress(
+    descriptor: int, *, mode: int, owner: tuple[int, int], mtime_ns: int, attributes: Mapping[str, bytes]
+) -> None:
+    """Gives an open file extended attributes, owner, permissions and modification time, as far as the user may."""
+    for name, value in attributes.items():
+        with contextlib.suppress(OSError):  # the other file system may not have them, or not for this user
+            os.setxattr(descriptor, name, value)
+    with contextlib.suppress(PermissionError):
+        os.fchown(descriptor, *owner)
+    os.fchmod(descriptor, mode)
+    os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, mtime_ns))
+
+
+def swap_in(folder: int, new: str, name: str, expected: Stamp) -> None:
+    """Puts a new file in the place of an expected one, which is then REMOVED; whatever else lies there stays.
+
+    In one step where the file system can exchange two names, so that what took the place at the last moment is noticed
+    and put back. Elsewhere the new file is renamed over the old one right after a look at it.
+
+    Args:
+        folder: A folder's descriptor.
+        new: The name of the new file.
+        name: The name that it gets.
+        expected: The stamp of the file to be replaced; its change time does not count.
+
+    Raises:
+        OSError: EBUSY when another file lies there. The new file is then where it was.
+    """
+    if not same_but_ctime(stamp_in(folder, name), expected):
+        raise OSError(errno.EBUSY, "another file took its place")
+    if not exchange(folder, new, name):
+        os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+        return
+    if not same_but_ctime(stamp_in(folder, new), expected):
+        exchange(folder, new, name)
+        raise OSError(errno.EBUSY, "another file took its place at the last moment")
+    os.unlink(new, dir_fd=folder)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -82,15 +159,20 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _partial_name(entry: JournalEntry) -> str:
+def partial_name(entry: JournalEntry) -> str:
     """What a copy is called until it is complete: no picture's name, nobody else's, and known to `recover`."""
     return f".imgindex-{os.path.basename(entry.quarantine)}-{entry.payload}.part"
+
+
+def same_but_ctime(left: Stamp, right: Stamp) -> bool:
+    """True when two stamps are of one file before and after a rename, which changes ctime alone."""
+    return (left.size, left.mtime_ns, left.inode) == (right.size, right.mtime_ns, right.inode)
 
 
 def drop_partial(folder: int, entry: JournalEntry) -> None:
     """Removes what an interrupted copy left behind."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(_partial_name(entry), dir_fd=folder)
+        os.unlink(partial_name(entry), dir_fd=folder)
 
 
 def digest_in(folder: int, name: str) -> bytes:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.choose import Relation, group_of, keep_order, keep_reason, stars
+from indexer.choose import Relation, equal_hashes, stars
 from indexer.groups import PRUNED, Evidence, Group, Kind, Member, Surplus
+from indexer.plans import Rules
 from indexer.records import Stamp
+from indexer.rules import in_keep_order, keep_reason
 
 KEEPER = Member(
     file_id=1,
@@ -26,11 +28,13 @@ KEEPER = Member(
     format="JPEG",
 )
 COPY = replace(KEEPER, file_id=2, path="b.jpg", stamp=Stamp(1000, 50, 70, 12))
-SMALLER = replace(COPY, file_id=3, path="c.jpg", digest=b"s" * 32, width=20, height=15, stamp=Stamp(300, 20, 70, 13))
+SMALLER = replace(
+    COPY, file_id=3, content_id=2, path="c.jpg", digest=b"s" * 32, width=20, height=15, stamp=Stamp(300, 20, 70, 13)
+)
 LINK = replace(KEEPER, file_id=4, path="d.jpg")
 LINK_OF_COPY = replace(COPY, file_id=5, path="e.jpg")
 OTHER_ROOT = replace(KEEPER, file_id=6, root_id=2, root="/more")
-INODE_REUSED = replace(KEEPER, file_id=7, path="g.jpg", digest=b"r" * 32)
+INODE_REUSED = replace(KEEPER, file_id=7, content_id=3, path="g.jpg", digest=b"r" * 32)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +89,22 @@ INODE_REUSED = replace(KEEPER, file_id=7, path="g.jpg", digest=b"r" * 32)
         pytest.param([KEEPER, LINK, replace(LINK, file_id=8, path="h.jpg")], None, id="three names of one file"),
     ],
 )
-def test_group_of(members: Sequence[Member], group: Group | None) -> None:
-    """The first member stays; the others are surplus unless they are names of its own file."""
-    assert group_of(members) == group
+def test_stars_of_equal_hashes(members: Sequence[Member], group: Group | None) -> None:
+    """The best member stays; the others are surplus unless they are names of its own file."""
+    assert equal_group(members) == group
 
 
-@given(st.lists(st.sampled_from((COPY, SMALLER, LINK, LINK_OF_COPY, OTHER_ROOT, INODE_REUSED)), min_size=1))
-def test_group_of_loses_no_member(others: list[Member]) -> None:
+def equal_group(members: Sequence[Member]) -> Group | None:
+    """The one group of members that share a hash, if there is one."""
+    return next(stars(members, equal_hashes(members), (Kind.BYTES, Kind.HASH)), None)
+
+
+@given(
+    st.lists(st.sampled_from((COPY, SMALLER, LINK, LINK_OF_COPY, OTHER_ROOT, INODE_REUSED)), min_size=1, unique=True)
+)
+def test_stars_of_equal_hashes_lose_no_member(others: list[Member]) -> None:
     """Every member is in exactly one place of the group, and there is a group whenever a byte could be freed."""
-    group = group_of([KEEPER, *others])
+    group = equal_group([KEEPER, *others])
 
     if group is None:
         assert set(others) == {LINK}
@@ -119,7 +130,7 @@ def test_group_of_loses_no_member(others: list[Member]) -> None:
 )
 def test_keep_reason(second: dict[str, object], reason: str) -> None:
     """The reason is the first part of the keep rule in which the two differ."""
-    assert keep_reason(KEEPER, replace(KEEPER, **second)) == reason  # type: ignore[arg-type]
+    assert keep_reason(KEEPER, replace(KEEPER, **second), Rules()) == reason  # type: ignore[arg-type]
 
 
 # --- stars
@@ -247,4 +258,4 @@ def test_keep_order_is_the_keep_rule() -> None:
 
     shuffled = [ordered[place] for place in (3, 0, 4, 2, 1)]
 
-    assert sorted(shuffled, key=keep_order) == ordered
+    assert in_keep_order(shuffled, Rules()) == ordered

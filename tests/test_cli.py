@@ -222,7 +222,7 @@ def test_names_cannot_fool_a_terminal_and_survive_scripts(
     group = json.loads(capfdbinary.readouterr().out)
     run(["dups", "-0", "--db", "../odd.db"])
     nul = capfdbinary.readouterr().out
-    pruned = run(["prune", "--yes", "-q", "--db", "../odd.db"])
+    pruned = run(["prune", "--yes", "-q", "--max-share", "1", "--db", "../odd.db"])
     left = os.listdir(odd)
     run(["undo", "-q", "--db", "../odd.db"])
 

@@ -11,8 +11,23 @@ import indexer
 
 PACKAGE = Path(indexer.__file__).parent
 MODULES = sorted(path for path in PACKAGE.glob("*.py"))
-STORIES = ("index.py", "match.py", "batches.py", "find.py", "similar.py", "decide.py", "prune.py", "demo.py")
+STORIES = (
+    *(
+        "index.py",
+        "match.py",
+        "batches.py",
+        "find.py",
+        "similar.py",
+        "decide.py",
+        "demo.py",
+        "annotate.py",
+        "journal.py",
+    ),
+    *("plan.py", "replay.py", "prune.py", "undo.py", "purge.py", "recover.py", "check_quarantine.py"),
+)
 STATEMENTS = ("queries.py", "store.py", "matches.py", "ledger.py", "conditions.py", "schema.py", "database.py")
+TRANSACTIONS = ("index.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")
+"""They hand transactions from statement to statement, and so name their type."""
 
 
 def imported(path: Path) -> set[str]:
@@ -63,8 +78,8 @@ def _code_lines(function: ast.FunctionDef) -> int:
 
 
 def test_only_the_face_prints() -> None:
-    """Results and warnings leave through report.py and the entry point."""
-    assert {path.name for path in MODULES if "print" in calls(path)} <= {"report.py", "__main__.py"}
+    """Results and warnings leave through output.py and the entry point."""
+    assert {path.name for path in MODULES if "print" in calls(path)} <= {"output.py", "__main__.py"}
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -89,7 +104,7 @@ def test_statements_stand_in_one_place(path: Path) -> None:
         assert [
             text for text in texts(path) if text.lstrip().startswith(("SELECT ", "INSERT ", "UPDATE ", "DELETE "))
         ] == []
-        assert "sqlalchemy" not in imported(path) or path.name in {"index.py", "batches.py", "find.py"}
+        assert "sqlalchemy" not in imported(path) or path.name in TRANSACTIONS
 
 
 def test_package_imports_next_to_nothing() -> None:

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.choose import keep_order, stars
+from indexer.choose import stars
 from indexer.groups import PRUNED, VERIFIED, Evidence, Group, Judged, Kind, Linked, Member, Verdict
+from indexer.plans import Rules
 from indexer.records import Stamp
 from indexer.relate import relations
+from indexer.rules import in_keep_order
 
 A, B, C, D = range(1, 5)
 """Contents; those with smaller numbers have more pixels, and each is the first of a look of its own."""
@@ -72,7 +74,7 @@ def grouped(
     unconfirmed: bool = False,
 ) -> list[Group]:
     """The groups as `find` makes them, by the keeper's path."""
-    ordered = sorted(members, key=keep_order)
+    ordered = list(members)
     related = relations(ordered, links, decisions, kinds=kinds, unconfirmed=unconfirmed)
     return sorted(stars(ordered, related, kinds), key=lambda group: group.keeper.full_path)
 
@@ -365,7 +367,7 @@ def test_every_surplus_file_has_a_relation_of_its_own_with_its_keeper(
     for group in groups:
         for surplus in group.surplus:
             assert surplus.kind in kinds
-            assert keep_order(group.keeper) < keep_order(surplus.member)
+            assert in_keep_order([surplus.member, group.keeper], Rules())[0] == group.keeper
             if surplus.kind is Kind.BYTES:
                 assert surplus.member.digest == group.keeper.digest
                 continue

@@ -1,0 +1,172 @@
+"""What a picture's folder and sidecars say of it, and whether two pictures' labels agree.
+
+A label that disagrees between two copies of a picture is worth a look for its own sake: one of them is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from indexer.groups import Member
+from indexer.places import split
+from indexer.plans import Sidecar
+from indexer.text import printable
+
+SIDECAR_ENDINGS = (".txt", ".caption", ".json", ".xmp", ".xml", ".npz")
+"""Of files that come with a picture of the same stem (`a.txt`) or name (`a.jpg.txt`)."""
+CAPTIONS = (".txt", ".caption")
+"""Lines of text, which can be merged."""
+MIRRORS: Mapping[str, tuple[str, str]] = {"images": ("labels", ".txt"), "JPEGImages": ("Annotations", ".xml")}
+"""Folders of pictures whose labels lie in a folder beside them, under the same path: YOLO's and Pascal VOC's layout."""
+SPLITS = frozenset("train training val valid validation test testing dev eval holdout unlabeled".split())  # noqa: SIM905
+
+_NO_CLASS = frozenset(
+    "a an the all any new old raw misc other others tmp temp data dataset datasets set sets part parts shard shards chunk"  # noqa: SIM905
+    " chunks split splits batch batches run runs scrape scrapes scraped crawl crawled download downloads downloaded import"
+    " imports imported export exported copy copies backup backups dup dups duplicate duplicates found again image images"
+    " img imgs photo photos picture pictures pic pics jpg jpeg png thumb thumbs thumbnails small large folder dir source"
+    " sources src bing google flickr duckduckgo unsplash pexels pixabay instagram reddit jpegimages files upload uploads"
+    " incoming inbox archive archived full original originals resized cropped clean cleaned".split()
+)
+"""Words that name a batch, a source or a heap, not what a picture shows."""
+_WORD = re.compile(r"[^\W\d_]+")
+_SYNSET = re.compile(r"n\d{8}")
+"""A class of ImageNet, named by its WordNet id."""
+_FILE_NAMES = re.compile(rb"<(filename|path|folder)>[^<]*</\1>")
+"""What Pascal VOC says of where the picture was, which differs between any two copies."""
+
+
+def class_of(path: str, class_folders: bool | None = None) -> str | None:  # noqa: FBT001 - a setting with three values
+    """The class that the folders of a picture give it, None for none.
+
+    Args:
+        path: Relative to the root.
+        class_folders: True: the last folder is the class, whatever its name. False: folders are no classes. None: the
+            folder below a split (`train/7`) is; elsewhere the nearest one whose name has a word that names no batch,
+            source or heap: `cat`, `n01440764`, but not `scrape-3`, `2026-11-22`, `images` or a single letter.
+
+    >>> class_of("cat/1.jpg"), class_of("scrape-3/1.jpg"), class_of("train/7/1.jpg"), class_of("bing/dog/1.jpg")
+    ('cat', None, '7', 'dog')
+    """
+    folders = [component for component in split(path)[0].split("/") if component]
+    if class_folders is not None:
+        return folders[-1] if class_folders and folders else None
+    splits = [number for number, folder in enumerate(folders) if folder.lower() in SPLITS]
+    if splits:
+        below = folders[splits[-1] + 1 :][:1]
+        return next((folder for folder in below if folder not in MIRRORS), None)
+    return next((folder for folder in reversed(folders) if _names_a_class(folder)), None)
+
+
+def _names_a_class(folder: str) -> bool:
+    words = [word for word in _WORD.findall(folder.lower()) if len(word) > 1]
+    return bool(_SYNSET.fullmatch(folder)) or any(word not in _NO_CLASS for word in words)
+
+
+def mirrored(path: str) -> tuple[str, str, str] | None:
+    """Where the labels of a picture lie in a layout that keeps them in a folder of their own.
+
+    Args:
+        path: Absolute, of the picture.
+
+    Returns:
+        The folder that holds both, the labels' folder relative to it, and their ending; None in other layouts. Of several
+        `images` in the path the last counts, as in YOLO.
+
+    >>> mirrored("/data/images/train/1.jpg"), mirrored("/data/1.jpg")
+    (('/data', 'labels/train', '.txt'), None)
+    """
+    components = split(path)[0].split("/")
+    found = [number for number, component in enumerate(components) if component in MIRRORS]
+    if not found:
+        return None
+    labels, ending = MIRRORS[components[found[-1]]]
+    return "/".join(components[: found[-1]]) or "/", "/".join([labels, *components[found[-1] + 1 :]]), ending
+
+
+def stem(name: str) -> str:
+    """A file's name without its ending."""
+    found, dot, _ending = name.rpartition(".")
+    return found if dot and found else name
+
+
+def sidecar_ending(name: str) -> str | None:
+    """The ending, in lower case, of a name that may be a sidecar's, else None.
+
+    >>> sidecar_ending("a.TXT"), sidecar_ending("a.jpg"), sidecar_ending(".txt")
+    ('.txt', None, None)
+    """
+    ending = name[len(stem(name)) :].lower()
+    return ending if ending in SIDECAR_ENDINGS else None
+
+
+def meaning(role: str, data: bytes) -> bytes:
+    """A digest of what a sidecar says.
+
+    It leaves out what differs between any two copies: blanks around lines of text, the layout of JSON, and what an XML
+    annotation of Pascal VOC says of the picture's file.
+    """
+    return hashlib.sha256(_bare(role, data)).digest()
+
+
+def _bare(role: str, data: bytes) -> bytes:
+    if role.endswith(CAPTIONS):
+        return b"\n".join(caption_lines(data))
+    if role.endswith(".json"):
+        try:
+            return json.dumps(json.loads(data), sort_keys=True).encode()
+        except (ValueError, RecursionError):
+            return data
+    return b" ".join(_FILE_NAMES.sub(b"", data).split()) if role.endswith(".xml") else data
+
+
+def caption_lines(data: bytes) -> list[bytes]:
+    """The lines of a caption that say something, without blanks at their ends."""
+    return [line.strip() for line in data.splitlines() if line.strip()]
+
+
+def merged(keeper: bytes | None, surplus: bytes) -> bytes:
+    r"""A keeper's caption with the lines that it lacks, or its first one.
+
+    >>> merged(b"a cat", b"a cat\nasleep\n"), merged(None, b"a dog\n")
+    (b'a cat\nasleep\n', b'a dog\n')
+    """
+    if keeper is None:
+        return surplus
+    known = set(caption_lines(keeper))
+    lacking = [line for line in dict.fromkeys(caption_lines(surplus)) if line not in known]
+    if not lacking:
+        return keeper
+    start = keeper if not keeper or keeper.endswith(b"\n") else keeper + b"\n"
+    return start + b"\n".join(lacking) + b"\n"
+
+
+def differences(
+    keeper: tuple[Member, Sequence[Sidecar]],
+    surplus: tuple[Member, Sequence[Sidecar]],
+    class_folders: bool | None,  # noqa: FBT001
+) -> list[str]:
+    """In what the labels of a surplus file differ from its keeper's, a clause each; empty when nothing is lost with it.
+
+    A keeper may say more than its surplus: what the surplus lacks is not lost.
+    """
+    found = [
+        f"its {role} differs" if other else f"it has {role}, the kept file has none"
+        for role, other in disagreeing(keeper[1], surplus[1])
+    ]
+    classes = [class_of(member.path, class_folders) for member, _sidecars in (keeper, surplus)]
+    if None not in classes and classes[0] != classes[1]:
+        found.insert(0, f"class {printable(classes[1] or '')!r} instead of {printable(classes[0] or '')!r}")
+    return found
+
+
+def disagreeing(keeper: Sequence[Sidecar], surplus: Sequence[Sidecar]) -> list[tuple[str, Sidecar | None]]:
+    """The roles in which a surplus file's sidecars say something else than its keeper's, with the keeper's, if any."""
+    kept = {sidecar.role: sidecar for sidecar in keeper}
+    ones = {sidecar.role: sidecar for sidecar in surplus}
+    return [
+        (role, kept.get(role)) for role, one in ones.items() if role not in kept or kept[role].meaning != one.meaning
+    ]

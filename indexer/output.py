@@ -1,0 +1,125 @@
+"""Lines on standard output and standard error, progress, and paths fit for both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from indexer.errors import UsageError
+from indexer.places import relative_to
+from indexer.records import Tick, no_progress
+from indexer.text import printable
+
+_STAGES = {
+    "scan": "looking for files",
+    "read": "reading pictures",
+    "search": "searching",
+    "match": "comparing pictures",
+    "draw": "drawing pictures",
+    "verify": "reading the quarantine",
+}
+
+
+def shown(path: str) -> str:
+    """A path relative to the current folder when it lies below it, else absolute; not escaped."""
+    relative = relative_to(path, os.getcwd())
+    return path if relative is None else relative or "."
+
+
+def named(path: str) -> str:
+    """A path as people see it: short, and safe on a terminal."""
+    return printable(shown(path))
+
+
+def raw(path: str) -> bytes:
+    """A path as it is on disk, short; it does not begin with a dash, which a command would take for an option."""
+    short = os.fsencode(shown(path))
+    return b"./" + short if short.startswith(b"-") else short
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines for people on standard output."""
+    for line in lines:
+        print(line)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """An object on a line of standard output; bytes of paths that are not UTF-8 stand as lone surrogates."""
+    print(json.dumps(value))
+
+
+def print_nul(values: Iterable[bytes]) -> None:
+    """Values on standard output, each ended by a NUL."""
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(value + b"\0" for value in values)
+
+
+def warn(message: str) -> None:
+    """A line on standard error."""
+    print(message, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress(*, wanted: bool = True) -> Iterator[Tick]:
+    """A bar for each stage on standard error when that is a terminal, silence otherwise."""
+    if not (wanted and sys.stderr.isatty()):
+        yield no_progress
+        return
+    from rich.console import Console  # noqa: PLC0415 - 0.1 s to import, and most output is not watched
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        stages: dict[str, Any] = {}
+
+        def tick(stage: str, done: int, total: int | None) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(_STAGES.get(stage, stage), total=total, rate="")
+            bars.update(stages[stage], advance=done, total=total)
+            speed = bars.tasks[stages[stage]].speed
+            bars.update(stages[stage], rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield tick
+
+
+def write_lines(target: str, lines: Iterable[str]) -> None:
+    """Writes lines to a new file, or to standard output.
+
+    Raises:
+        UsageError: When the file exists, or cannot be written.
+    """
+    if target == "-":
+        print_lines(lines)
+        return
+    try:
+        with open(target, "x", encoding="utf-8") as stream:
+            stream.writelines(line + "\n" for line in lines)
+    except FileExistsError as error:
+        raise UsageError(f"'{named(target)}' exists already", "name a new file") from error
+    except OSError as error:
+        raise UsageError(f"cannot write '{named(target)}': {error.strerror}") from error
+
+
+def read_lines(source: str) -> list[str]:
+    """The lines of a file, or of standard input.
+
+    Raises:
+        UsageError: When it cannot be read as UTF-8.
+    """
+    try:
+        if source == "-":
+            return sys.stdin.read().splitlines()
+        with open(source, encoding="utf-8") as stream:
+            return stream.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read '{named(source)}': {error}") from error

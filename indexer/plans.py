@@ -1,0 +1,230 @@
+"""The immutable records of what people ask for, and of plans.
+
+Paths, times and sizes are as in `records.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from indexer.groups import PRUNED, Group, Kind, MatchRule, Member, Surplus
+
+
+class Action(StrEnum):
+    """What becomes of a file."""
+
+    QUARANTINE = "quarantine"
+    """It moves into the quarantine."""
+    HARD = "hard"
+    """It becomes a hard link to its keeper."""
+    SYMLINK = "symlink"
+    """It becomes a symbolic link to its keeper."""
+    REFLINK = "reflink"
+    """It shares its keeper's blocks on disk, where the file system can do that."""
+    REWRITE = "rewrite"
+    """It is a text that gets a new version; the old one goes into the quarantine."""
+
+
+LINKS = (Action.HARD, Action.SYMLINK, Action.REFLINK)
+
+
+class OnConflict(StrEnum):
+    """What to do with a group whose labels disagree."""
+
+    SKIP = "skip"
+    """Leave it, without a word of complaint."""
+    PRUNE = "prune"
+    """Prune it all the same; the labels of the surplus go with it."""
+    MERGE = "merge"
+    """Give the keeper what its captions lack, then prune; what cannot be merged stays a conflict."""
+
+
+class KeepKey(StrEnum):
+    """What files are ordered by to choose the one to keep."""
+
+    PIXELS = "pixels"
+    BYTES = "bytes"
+    FORMAT = "format"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTerm:
+    """One key of the keep order, as it is or the other way round."""
+
+    key: KeepKey
+    inverted: bool = False
+
+
+KEEP = (KeepTerm(KeepKey.PIXELS), KeepTerm(KeepKey.BYTES), KeepTerm(KeepKey.OLDEST))
+"""The keep order that nobody chose: the most pixels, then the most bytes, then the oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A folder, file or glob that a user names, by whole components."""
+
+    text: str
+    """As the user wrote it."""
+    parts: tuple[str, ...]
+    """The components of an absolute path, each a glob unless `literal`; `**` stands for any number of them."""
+    literal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which file of a group stays, and which may go."""
+
+    keep: tuple[KeepTerm, ...] = KEEP
+    prefer: tuple[Pattern, ...] = ()
+    """Keep the copy that lies in the first of these."""
+    protect: tuple[Pattern, ...] = ()
+    """What lies here stays."""
+    only_if_in: tuple[Pattern, ...] = ()
+    """Only what has its keeper in one of these may go."""
+    within: tuple[Pattern, ...] = ()
+    """Keeper and surplus must lie in the same one of these."""
+    across: tuple[Pattern, ...] = ()
+    """Keeper and surplus must lie in different ones of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which groups are asked for."""
+
+    match: MatchRule = MatchRule.VERIFIED
+    kinds: tuple[Kind, ...] = PRUNED
+    """Of surplus; other rules than `VERIFIED` do not look at it."""
+    unconfirmed: bool = False
+    """Take whole pictures whose match rests on thumbnails alone, as a file could not be read when they were matched."""
+    rules: Rules = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """How labels are treated."""
+
+    class_folders: bool | None = None
+    """Folders are classes, or are not; None: those whose names look like it are."""
+    on_conflict: OnConflict | None = None
+    """None: leave the group, and say that it was left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A file that comes with a picture: caption, annotation, metadata."""
+
+    base: str
+    """Absolute path of the folder that `path` is relative to: the picture's root, or what holds images and labels."""
+    path: str
+    role: str
+    """What it is to its picture, such as `.txt`: the sidecars of two pictures are compared role by role."""
+    digest: bytes
+    meaning: bytes
+    """A digest of what it says, equal for texts that differ in blanks or in names of files alone."""
+    shared: tuple[str, ...] = ()
+    """Absolute paths of other pictures that it comes with: while one of them is there, it stays."""
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path."""
+        return f"{self.base.rstrip('/')}/{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A new version of a text, or the first one."""
+
+    base: str
+    """Absolute path of the folder that `path` is relative to."""
+    path: str
+    before: bytes | None
+    """SHA-256 of what must be there; None when nothing may be."""
+    size: int
+    """Bytes of what must be there."""
+    data: bytes
+
+    @property
+    def after(self) -> str:
+        """The SHA-256 of the new version, in hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path."""
+        return f"{self.base.rstrip('/')}/{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One file to be moved into the quarantine, or replaced by a link, and the file that stands for it."""
+
+    surplus: Surplus
+    keeper: Member
+    sidecars: tuple[Sidecar, ...] = ()
+    """They go with it."""
+    merges: tuple[Rewrite, ...] = ()
+    """What becomes of the keeper's captions first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """In what a surplus file's labels differ from its keeper's."""
+
+    path: str
+    """Absolute, of the surplus file."""
+    what: str
+    """In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A group whose labels disagree, so that it is left alone."""
+
+    group: Group
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that was left where it is, with the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The value that `prune` shows and carries out: nothing is decided after it."""
+
+    wanted: Wanted
+    groups: tuple[Group, ...]
+    """Those that are pruned."""
+    moves: tuple[Move, ...]
+    """Every move, group by group."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Groups that are left alone as their labels disagree."""
+    labelling: Labelling = Labelling()
+    action: Action = Action.QUARANTINE
+    refused: tuple[Refused, ...] = ()
+    """Lines of a plan file that no longer hold."""
+    plan_id: str | None = None
+    """Of the plan file that it came from."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that carrying out the plan moves away from the data set."""
+        return sum(group.bytes for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Above these a prune is refused, so that a mistake cannot empty a data set."""
+
+    max_files: int | None = None
+    max_share: float = 0.5
+    """Of the files of a root."""

@@ -1,0 +1,131 @@
+"""The story of the way back: what a prune moved, linked and rewrote becomes what it was.
+
+Deeds are taken back in the reverse order. What comes with a picture comes back with it, or stays with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from indexer import ledger
+from indexer.database import Database
+from indexer.deeds import found_back, take_back
+from indexer.diff import is_unsettled
+from indexer.errors import UsageError
+from indexer.journal import BATCH, batches, entry_of, finished, is_indexed, sync, told, write_states
+from indexer.manifest import manifests_at, read_manifest
+from indexer.moves import JournalEntry, Moved, MoveReport, MoveState
+from indexer.plans import Refused
+from indexer.records import Stamp, Tick, no_progress
+
+Answer = tuple[JournalEntry, Stamp | Refused | None]
+
+
+def undo(database: Database, run_id: int | None = None, tick: Tick = no_progress) -> MoveReport:
+    """Brings the files of a prune back to what and where they were.
+
+    Args:
+        database: Open for writing.
+        run_id: The prune; None for the newest that can be taken back.
+        tick: Told of progress.
+
+    Raises:
+        UsageError: When there is nothing to bring back.
+    """
+    started_s = time.monotonic()
+    with database.writing() as tx:
+        chosen = ledger.newest_run_with(tx, MoveState.MOVED) if run_id is None else run_id
+        total = 0 if chosen is None else ledger.count_entries(tx, chosen, MoveState.MOVED)
+        if chosen is None or not ledger.journal_entries(tx, run_id=chosen, states=[MoveState.MOVED], limit=1):
+            raise UsageError("there is nothing to bring back", "imgindex history lists the runs")
+        undo_id = ledger.start_run(tx, f"undo {chosen}", time.time_ns())
+    done: list[Moved | Refused] = []
+    refused: set[int] = set()
+    tick("bring back", 0, total)
+    for entries in _pages(database, chosen):
+        write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.RETURNING))
+        answers = list(_taken_back(entries, refused))
+        sync(entries)
+        _write_returned(database, answers)
+        done += _report(answers)
+        tick("bring back", sum(entry.owner_id is None for entry in entries), total)
+    return finished(database, undo_id, done, started_s)
+
+
+def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
+    """Brings files back by the manifests in a quarantine alone, without a database.
+
+    Args:
+        path: Absolute, of a manifest, its folder, or the quarantine that holds such folders.
+        tick: Told of progress.
+
+    Raises:
+        UsageError: When there is no manifest, or it is damaged. Then nothing was moved.
+    """
+    started_s = time.monotonic()
+    manifests = [read_manifest(folder) for folder in manifests_at(path)]
+    done: list[Moved | Refused] = []
+    total = sum(entry.owner_id is None for entries in manifests for entry in entries)
+    tick("bring back", 0, total)
+    for entries in manifests:
+        refused: set[int] = set()
+        away = (entry for entry in reversed(entries) if found_back(entry) is None)
+        for batch in batches(away):
+            answers = list(_taken_back(batch, refused))
+            sync(batch)
+            done += _report(answers)
+            tick("bring back", sum(entry.owner_id is None for entry in batch), total)
+    moved = tuple(answer for answer in done if isinstance(answer, Moved))
+    left = tuple(answer for answer in done if isinstance(answer, Refused))
+    return MoveReport(None, moved, left, time.monotonic() - started_s)
+
+
+def _pages(database: Database, run_id: int) -> Iterator[list[JournalEntry]]:
+    """The entries of a run that can be taken back, the latest first, a batch at a time."""
+    before = None
+    while True:
+        with database.reading() as tx:
+            rows = ledger.journal_entries(tx, run_id=run_id, states=[MoveState.MOVED], before=before, limit=BATCH)
+        if not rows:
+            return
+        before = rows[-1].id
+        yield [entry_of(database, row) for row in rows]
+
+
+def _taken_back(entries: Iterable[JournalEntry], refused: set[int]) -> Iterator[Answer]:
+    """Takes deeds back; what belongs to a picture that cannot come back stays, too.
+
+    Args:
+        entries: The latest first, so that pictures come before what comes with them.
+        refused: Ids of pictures that did not come back; added to.
+    """
+    for entry in entries:
+        if entry.owner_id in refused:
+            yield entry, Refused(entry.full_path, "it stays with its picture")
+            continue
+        answer = found_back(entry) or take_back(entry)
+        if isinstance(answer, Refused):
+            refused.add(entry.entry_id)
+        yield entry, answer
+
+
+def _write_returned(database: Database, answers: Sequence[Answer]) -> None:
+    """Writes down which files came back, and puts the rows of pictures in place."""
+    now_ns = time.time_ns()
+    with database.writing(durable=True) as tx:
+        for entry, answer in answers:
+            if isinstance(answer, Refused):
+                ledger.journal_set(tx, {entry.entry_id: MoveState.MOVED})
+                continue
+            ledger.journal_set(tx, {entry.entry_id: MoveState.RESTORED})
+            if is_indexed(entry) and answer is not None:
+                unsettled = is_unsettled(answer.mtime_ns, answer.ctime_ns, now_ns)
+                ledger.remember_path(tx, entry, answer, unsettled=unsettled)
+
+
+def _report(answers: Iterable[Answer]) -> Iterator[Moved | Refused]:
+    """What became of pictures and texts, and of whatever did not come back."""
+    for entry, answer in answers:
+        if entry.owner_id is None or isinstance(answer, Refused):
+            yield told(entry, answer)
