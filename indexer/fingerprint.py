@@ -73,7 +73,7 @@ def fingerprint(
         height=height,
         format=format,
         mode=mode,
-        detail=math.sqrt(low.dot(low)),
+        detail=round(math.sqrt(low.dot(low)), 3),  # what follows depends on the number of BLAS threads
         thumbnail=thumbnail,
         views=views_of(spectrum, None if inner is None else _spectrum_of(levels, inner)),
         look=_look(picture, thumbnail, (width, height), unseen),

@@ -135,11 +135,10 @@ def run_times(tx: Connection) -> dict[int, int]:
 
 def quarantined(tx: Connection) -> tuple[int, int]:
     """The number of pictures in quarantine, and the bytes of all files in it."""
-    rows = (journal.c.state == MoveState.MOVED, journal.c.action.in_(_WITH_PAYLOAD), journal.c.payload != "")
-    pictures = func.coalesce(
-        func.sum(case((journal.c.action == Action.QUARANTINE, journal.c.owner_id.is_(None)), else_=0)), 0
-    )
-    count, size = tx.execute(select(pictures, func.coalesce(func.sum(journal.c.size), 0)).where(*rows)).one()
+    is_picture = and_(journal.c.action == Action.QUARANTINE, journal.c.owner_id.is_(None))
+    totals = func.coalesce(func.sum(case((is_picture, 1), else_=0)), 0), func.coalesce(func.sum(journal.c.size), 0)
+    rows = (journal.c.state == MoveState.MOVED, journal.c.action.in_(_WITH_PAYLOAD))
+    count, size = tx.execute(select(*totals).where(*rows)).one()
     return count, size
 
 

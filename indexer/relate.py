@@ -41,7 +41,7 @@ def relations(
     neighbours = _neighbours(link for link in corrected if link.kind in kinds)
 
     def related(member: Member) -> Iterator[Relation]:
-        for other in contents[member.look] if Kind.SAME in kinds else ():
+        for other in contents[member.look] if member.look and Kind.SAME in kinds else ():  # no look: not read yet
             if other != member.content_id and _pair(other, member.content_id) not in apart_contents:
                 yield Relation(other, Kind.SAME, 0, Evidence.PIXELS)
         for link, look in neighbours.get(member.look, ()):
