@@ -42,6 +42,7 @@ def make_files(folder: Path, count: int) -> None:
 
 def make_index(folder: Path, database: Path, count: int) -> None:
     """An index that knows `count` files as pictures, one in a hundred with the content of its predecessor."""
+    database.parent.mkdir(parents=True, exist_ok=True)
     with open_for_writing(str(database)):
         pass
     db = sqlite3.connect(database)
@@ -51,7 +52,8 @@ def make_index(folder: Path, database: Path, count: int) -> None:
         places = range(0, count, PER_FOLDER)
         db.executemany("INSERT INTO folder VALUES (?, 1, ?, NULL)", ((n + 1, f"{n // PER_FOLDER:05}") for n in places))
         db.executemany(
-            "INSERT INTO content VALUES (?, ?, ?, 1, NULL, ?, zeroblob(32), ?, 300, 'JPEG', 'RGB', 9)",
+            "INSERT INTO content (id, digest, size, recipe_id, dhash, phash, width, height, format, mode, detail)"
+            " VALUES (?, ?, ?, 1, ?, zeroblob(32), ?, 300, 'JPEG', 'RGB', 9)",
             (
                 (i + 1, hashlib.sha256(b"%d" % i).digest(), i, hash((i, 1)) % (1 << 62), 100 + i % 900)
                 for i in range(count)

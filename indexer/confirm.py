@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+from dataclasses import replace
 
 from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, stamp_from
 from indexer.groups import Kind
@@ -25,6 +26,18 @@ def confirm(move: Move) -> Checked | Refused:
     The answer is `Refused` when one is missing, a link, no regular file, or holds other bytes than planned, or when surplus
     and keeper are one file.
     """
+    checked = confirm_pair(move)
+    if isinstance(checked, Refused):
+        return checked
+    sidecars = [_sidecar_seen(sidecar) for sidecar in move.sidecars]
+    problem = next((answer for answer in sidecars if isinstance(answer, str)), "")
+    if problem:
+        return Refused(move.surplus.member.full_path, problem)
+    return replace(checked, sidecars=tuple(seen for seen in sidecars if isinstance(seen, Seen)))
+
+
+def confirm_pair(move: Move) -> Checked | Refused:
+    """As `confirm`, without a look at the sidecars, which may be on their way already."""
     surplus, keeper = move.surplus.member, move.keeper
     with contextlib.ExitStack() as stack:
         try:
@@ -44,11 +57,7 @@ def confirm(move: Move) -> Checked | Refused:
         stamps = stamp_from(os.fstat(surplus_file)), stamp_from(os.fstat(keeper_file))
         if not problem and stamps != (surplus_seen.stamp, keeper_seen.stamp):
             problem = "it or its keeper changed while they were compared"
-    sidecars = [_sidecar_seen(sidecar) for sidecar in move.sidecars]
-    problem = problem or next((answer for answer in sidecars if isinstance(answer, str)), "")
-    if problem:
-        return Refused(surplus.full_path, problem)
-    return Checked(move, surplus_seen, keeper_seen, tuple(seen for seen in sidecars if isinstance(seen, Seen)))
+    return Refused(surplus.full_path, problem) if problem else Checked(move, surplus_seen, keeper_seen)
 
 
 def still_as_confirmed(checked: Checked, source: int, name: str) -> bool:

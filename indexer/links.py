@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-from indexer.confirm import confirm, still_as_confirmed
+from indexer.confirm import confirm_pair, still_as_confirmed
 from indexer.filesystem import chunks, clone, open_regular, opened_folder, rename_no_replace, stamp_from
 from indexer.moves import Checked, JournalEntry, MoveState
 from indexer.places import split
@@ -47,7 +47,7 @@ def link(entry: JournalEntry, checked: Checked) -> Refused | None:
     try:
         with opened_folder(entry.root, parent) as folder:
             if not still_as_confirmed(checked, folder, name):
-                again = confirm(checked.move)
+                again = confirm_pair(checked.move)
                 if isinstance(again, Refused):
                     return again
                 checked = again

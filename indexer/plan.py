@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from indexer import find
+from indexer import find, ledger
 from indexer.database import Database
 from indexer.groups import Group, Member, Surplus
 from indexer.labels import CAPTIONS, differences, disagreeing
@@ -34,6 +34,7 @@ def plan(
     """
     found = find.groups(database, wanted, paths)
     if action in LINKS:
+        found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
         return Plan(wanted, found, moves, labelling=labelling, action=action)
     settled = list(judged(found, labelling))
@@ -42,6 +43,17 @@ def plan(
     kept = tuple(group for group in found if group.keeper.file_id not in held)
     moves = with_own_sidecars([move for answer in settled if not isinstance(answer, Conflict) for move in answer])
     return Plan(wanted, kept, moves, conflicts, labelling, action)
+
+
+def _not_yet_shared(database: Database, groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Groups without the files that share their keeper's blocks already: there is nothing to free in them."""
+    with database.reading() as tx:
+        shared = ledger.shared_paths(tx)
+    left = (
+        replace(group, surplus=tuple(one for one in group.surplus if (one.member.root_id, one.member.path) not in shared))
+        for group in groups
+    )
+    return tuple(group for group in left if group.surplus)
 
 
 def judged(groups: Iterable[Group], labelling: Labelling) -> Iterator[list[Move] | Conflict]:

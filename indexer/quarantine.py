@@ -11,7 +11,7 @@ import stat
 import uuid
 from collections.abc import Iterable
 
-from indexer.confirm import confirm, still_as_confirmed
+from indexer.confirm import confirm_pair, still_as_confirmed
 from indexer.errors import SafetyError
 from indexer.filesystem import opened_folder
 from indexer.moves import Checked, JournalEntry
@@ -86,7 +86,7 @@ def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
     try:
         with opened_folder(entry.root, parent) as source, opened_folder(entry.quarantine, "") as target:
             if not still_as_confirmed(checked, source, name):
-                again = confirm(checked.move)
+                again = confirm_pair(checked.move)
                 if isinstance(again, Refused):
                     return again
                 checked = again
