@@ -11,7 +11,7 @@ from typing import Any
 from indexer.groups import Evidence, Group, Kind, MatchRule, Member, Surplus
 from indexer.moves import MoveReport, Quarantined, Recovered, Update, Updated
 from indexer.output import named, raw, shown
-from indexer.plans import Action, Conflict, Move, Plan, Refused, Wanted
+from indexer.plans import Action, Conflict, Move, OnConflict, Plan, Refused, Wanted
 from indexer.text import bytes_text, count_text, printable, time_text
 
 _RELATIONS = {
@@ -29,7 +29,6 @@ _EVIDENCE = {
     Evidence.THUMBNAIL: "",
     Evidence.PERSON: "as you decided, ",
 }
-_WAYS_OUT = "To list them: imgindex conflicts. To prune them all the same: --on-conflict prune, or merge"
 UNVERIFIED = "Equal dHash is not verified: look-alikes are among these groups. Look before you prune."
 
 
@@ -130,7 +129,17 @@ def plan_text(plan: Plan) -> Iterator[str]:
     if sidecars:
         yield f"{count_text(sidecars, 'sidecar')} (captions, labels, metadata) would go with them."
     if plan.conflicts:
-        yield f"{count_text(len(plan.conflicts), 'group')} left alone: their labels disagree. {_WAYS_OUT}"
+        yield f"{count_text(len(plan.conflicts), 'group')} left alone: their labels disagree. {_way_out(plan)}"
+
+
+def _way_out(plan: Plan) -> str:
+    """What to type about conflicts."""
+    if any(one.what.startswith("class ") for conflict in plan.conflicts for one in conflict.differences):
+        folders = "; when folders are no classes: --no-class-folders"
+    else:
+        folders = ""
+    ways = "" if plan.labelling.on_conflict is OnConflict.MERGE else ", merge captions: --on-conflict merge"
+    return f"Look at them{ways}, or prune them all the same: --on-conflict prune{folders}"
 
 
 def _companions_text(move: Move | None) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from indexer.choose import Relation, equal_hashes, stars
 from indexer.groups import PRUNED, Evidence, Group, Kind, Member, Surplus
-from indexer.plans import Rules
+from indexer.plans import Pattern, Rules
 from indexer.records import Stamp
 from indexer.rules import in_keep_order, keep_reason
 
@@ -157,7 +158,10 @@ A, B, C, D = (shown(number, 100 - number) for number in (1, 2, 3, 4))
 
 
 def found_stars(
-    members: Iterable[Member], matches: dict[tuple[int, int], Kind], kinds: tuple[Kind, ...] = PRUNED
+    members: Iterable[Member],
+    matches: dict[tuple[int, int], Kind],
+    kinds: tuple[Kind, ...] = PRUNED,
+    rules: Rules = Rules(),
 ) -> list[Group]:
     """The stars among members by matches of contents, each in 3 bits and seen in the files."""
 
@@ -167,7 +171,7 @@ def found_stars(
         ]
         return [Relation(other, kind, 3, Evidence.FILES) for other, kind in ends]
 
-    return list(stars(members, related, kinds))
+    return list(stars(members, related, kinds, rules))
 
 
 def same(member: Member, kind: Kind = Kind.SAME) -> Surplus:
@@ -259,3 +263,131 @@ def test_keep_order_is_the_keep_rule() -> None:
     shuffled = [ordered[place] for place in (3, 0, 4, 2, 1)]
 
     assert in_keep_order(shuffled, Rules()) == ordered
+
+
+# --- stars with rules
+
+
+def places(*folders: str) -> tuple[Pattern, ...]:
+    """The rules for folders of the root that exist."""
+    return tuple(Pattern(f"/data/{folder}", ("data", *folder.split("/")), literal=True) for folder in folders)
+
+
+def copies(paths: str) -> list[Member]:
+    """Files of equal bytes, none a link of another, with blanks between their paths."""
+    return [
+        replace(A, file_id=number, path=path, stamp=Stamp(1000, 50, 60, number))
+        for number, path in enumerate(paths.split(), start=20)
+    ]
+
+
+def pairs(groups: Iterable[Group]) -> str:
+    """The path of each surplus file with that of its keeper."""
+    return " ".join(f"{one.member.path}>{group.keeper.path}" for group in groups for one in group.surplus)
+
+
+IN_A, IN_AA, IN_B = places("a"), places("aa"), places("b")
+
+
+@pytest.mark.parametrize(
+    ("paths", "rules", "surplus"),
+    [
+        pytest.param("a/1 b/1", Rules(protect=IN_B), "a/1>b/1", id="a protected file is kept"),
+        pytest.param("a/1 b/1 b/2", Rules(protect=IN_B), "a/1>b/1", id="two protected copies stay"),
+        pytest.param("a/1 aa/1", Rules(protect=IN_AA + IN_A), "", id="all protected"),
+        pytest.param("a/1 aa/1", Rules(protect=IN_A), "aa/1>a/1", id="/a does not protect /aa"),
+        pytest.param("a/1 b/1", Rules(prefer=IN_A, protect=IN_B), "", id="protected beside what is preferred"),
+        pytest.param("a/1 b/1", Rules(prefer=IN_B), "a/1>b/1", id="preferred"),
+        pytest.param("a/1 aa/1 b/1", Rules(prefer=IN_B + IN_AA), "aa/1>b/1 a/1>b/1", id="preferred, in order"),
+        pytest.param("a/1 aa/1", Rules(only_if_in=IN_AA), "a/1>aa/1", id="only-if-in: the keeper is in"),
+        pytest.param("a/1 b/1", Rules(only_if_in=IN_AA), "", id="only-if-in: no member is in"),
+        pytest.param("a/1 a/2", Rules(only_if_in=IN_A), "a/2>a/1", id="only-if-in: both are in"),
+        pytest.param("a/1 b/1 b/2", Rules(only_if_in=IN_B), "b/2>b/1 a/1>b/1", id="only-if-in: inside and outside"),
+        pytest.param("a/1 b/1", Rules(only_if_in=IN_B, protect=IN_A), "", id="only-if-in: protected outside"),
+        pytest.param("a/1 a/2", Rules(only_if_in=IN_B, protect=places("a/1")), "", id="only-if-in: it keeps nothing"),
+        pytest.param("a/1 b/1", Rules(within=IN_A + IN_B), "", id="within: copies in two folders"),
+        pytest.param("a/1 a/2 b/1 b/2 c/1 c/2", Rules(within=IN_A + IN_B), "a/2>a/1 b/2>b/1", id="within: one in each"),
+        pytest.param("a/1 aa/1", Rules(within=IN_A), "", id="within: /aa is not in /a"),
+        pytest.param("a/1 b/1", Rules(across=IN_A + IN_B), "b/1>a/1", id="across: one in each"),
+        pytest.param("a/1 a/2", Rules(across=IN_A + IN_B), "", id="across: copies in one folder"),
+        pytest.param("a/1 a/2 b/1 c/1", Rules(across=IN_A + IN_B), "b/1>a/1", id="across: the keeper's folder is left"),
+        pytest.param("a/1 aa/1 b/1", Rules(across=IN_A + IN_AA + IN_B), "aa/1>a/1 b/1>a/1", id="across: three folders"),
+        pytest.param("a/1 b/1 b/2", Rules(across=IN_A + IN_B, prefer=IN_B), "a/1>b/1", id="across: prefer takes sides"),
+    ],
+)
+def test_stars_of_copies_with_rules(paths: str, rules: Rules, surplus: str) -> None:
+    """Rules say which of equal files may stay, go, or stand for one another (worked by hand)."""
+    assert pairs(found_stars(copies(paths), {}, rules=rules)) == surplus
+
+
+@pytest.mark.parametrize(
+    ("rules", "surplus"),
+    [
+        pytest.param(Rules(), "b/small>a/large", id="no rule: the most pixels"),
+        pytest.param(Rules(prefer=IN_B), "a/large>b/small", id="prefer beats more pixels"),
+        pytest.param(Rules(protect=IN_B), "a/large>b/small", id="so does protect"),
+        pytest.param(Rules(only_if_in=IN_B), "a/large>b/small", id="so does only-if-in"),
+    ],
+)
+def test_stars_of_matches_with_rules(rules: Rules, surplus: str) -> None:
+    """Places outrank what the pictures are, for matches as for copies."""
+    members = [shown(1, 100, "a/large"), shown(2, 10, "b/small")]
+
+    assert pairs(found_stars(members, {(1, 2): Kind.SAME}, rules=rules)) == surplus
+
+
+def test_a_protected_file_of_a_lesser_rank_keeps_what_matches_it_alone() -> None:
+    """A matches B and B matches C: B, protected, is not surplus of A, and stands for C."""
+    members = [shown(1, 100, "a/1"), shown(2, 50, "b/2"), shown(3, 10, "c/3")]
+    rules = Rules(prefer=IN_A, protect=IN_B)
+
+    groups = found_stars(members, {(1, 2): Kind.SAME, (2, 3): Kind.SAME}, rules=rules)
+
+    assert (pairs(groups), groups[0].reason) == ("c/3>b/2", "protected")
+
+
+FOLDERS = ("a", "aa", "b", "a/b")
+CHOSEN = st.lists(st.sampled_from(FOLDERS), max_size=3, unique=True).map(lambda folders: places(*folders))
+ONE_RULE = CHOSEN | st.just(())
+ANY_RULES = st.builds(Rules, prefer=ONE_RULE, protect=ONE_RULE, only_if_in=ONE_RULE, within=CHOSEN) | st.builds(
+    Rules, prefer=ONE_RULE, protect=ONE_RULE, only_if_in=ONE_RULE, across=CHOSEN
+)
+ANY_MEMBERS = st.sets(st.tuples(st.integers(1, 4), st.sampled_from(FOLDERS), st.integers(1, 3)), max_size=9).map(
+    lambda made: [
+        replace(shown(content, 10 * content, f"{folder}/{content}-{name}", inode=number), file_id=number)
+        for number, (content, folder, name) in enumerate(sorted(made), start=1)
+    ]
+)
+ANY_PAIR = st.sampled_from([(1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4)])
+ANY_MATCHES = st.dictionaries(ANY_PAIR, st.sampled_from((Kind.SAME, Kind.EDITED)))
+ANY_KINDS = st.sampled_from((PRUNED, (Kind.SAME,), (Kind.EDITED,), (Kind.BYTES,)))
+
+
+def lies_in(member: Member, folders: Iterable[Pattern]) -> list[int]:
+    """Which of some folders a file lies in, by the text of its path."""
+    return [number for number, one in enumerate(folders) if member.full_path.startswith(f"{one.text}/")]
+
+
+@given(ANY_MEMBERS, ANY_MATCHES, ANY_KINDS, ANY_RULES, st.randoms(use_true_random=False))
+def test_stars_hold_their_promises(
+    members: list[Member], matches: dict[tuple[int, int], Kind], kinds: tuple[Kind, ...], rules: Rules, random: Random
+) -> None:
+    """No file in two places; each surplus file has a wanted relation with its keeper and may go in its favour."""
+    ranks = {member.file_id: number for number, member in enumerate(in_keep_order(members, rules))}
+    shuffled = random.sample(members, len(members))
+
+    groups = found_stars(members, matches, kinds, rules)
+
+    assert found_stars(shuffled, matches, kinds, rules) == groups
+    placed = [file for group in groups for file in (group.keeper, *(one.member for one in group.surplus), *group.links)]
+    assert len({file.file_id for file in placed}) == len(placed)
+    for keeper, one in ((group.keeper, one) for group in groups for one in group.surplus):
+        ends = sorted((keeper.content_id, one.member.content_id))
+        assert one.kind == (Kind.BYTES if ends[0] == ends[1] else matches[ends[0], ends[1]])
+        assert one.kind in kinds
+        assert ranks[keeper.file_id] < ranks[one.member.file_id]
+        assert not lies_in(one.member, rules.protect)
+        assert not rules.only_if_in or lies_in(keeper, rules.only_if_in)
+        areas = [lies_in(file, rules.within or rules.across)[:1] for file in (keeper, one.member)]
+        assert not rules.within or (areas[0] and areas[0] == areas[1])
+        assert not rules.across or (all(areas) and areas[0] != areas[1])
