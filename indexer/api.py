@@ -145,7 +145,7 @@ class Index:
     def updates(self, made: Plan, files: Iterable[Path]) -> list[Update]:
         """What annotation files would lose if a plan were carried out; files that would lose nothing are left out."""
         with self._reading() as database:
-            return annotate.updates(database, [canonical(path) for path in files], made)
+            return annotate.updates(database, list(dict.fromkeys(map(canonical, files))), made)
 
     def carry_out(  # noqa: PLR0913 - one keyword a wish
         self,
@@ -182,7 +182,7 @@ class Index:
                 plan,
                 None if place is None else canonical(place),
                 limits=limits,
-                update=[canonical(path) for path in update],
+                update=list(dict.fromkeys(map(canonical, update))),
                 tick=tick,
             )
 

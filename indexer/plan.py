@@ -50,7 +50,9 @@ def _not_yet_shared(database: Database, groups: Iterable[Group]) -> tuple[Group,
     with database.reading() as tx:
         shared = ledger.shared_paths(tx)
     left = (
-        replace(group, surplus=tuple(one for one in group.surplus if (one.member.root_id, one.member.path) not in shared))
+        replace(
+            group, surplus=tuple(one for one in group.surplus if (one.member.root_id, one.member.path) not in shared)
+        )
         for group in groups
     )
     return tuple(group for group in left if group.surplus)

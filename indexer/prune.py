@@ -11,7 +11,7 @@ what was done.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
 from sqlalchemy import Connection
@@ -20,12 +20,12 @@ from indexer import annotate, ledger, queries
 from indexer.confirm import confirm
 from indexer.database import Database
 from indexer.deeds import do, found_state
-from indexer.errors import SafetyError
+from indexer.errors import SafetyError, UsageError
 from indexer.intents import Run, deed_of, text_entry
 from indexer.journal import batches, finished, row_of, started, sync, told, write_states
 from indexer.manifest import write_manifest
-from indexer.moves import Checked, Deed, Moved, MoveReport, MoveState, Update, Updated
-from indexer.plans import Limits, Plan, Refused
+from indexer.moves import Checked, Deed, Moved, MoveReport, MoveState, Updated
+from indexer.plans import Limits, Plan, Refused, Rewrite
 from indexer.quarantine import make_batch_folder, quarantine_for
 from indexer.records import Tick, no_progress
 from indexer.rewrites import rewrite
@@ -71,7 +71,8 @@ def carry_out(
         done += _carry_out_batch(database, run, bases, [answer for answer in answers if isinstance(answer, Checked)])
         tick("move", len(moves), len(plan.moves))
     if foreseen:
-        done += _rewrite_annotations(database, run, bases, annotate.updates(database, update))
+        for path in update:
+            done += _updated(database, run, bases, path)
     return finished(database, run.run_id, done, started_s)
 
 
@@ -172,22 +173,27 @@ def _write_result(tx: Connection, deed: Deed, answer: Refused | None) -> None:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
 
 
-def _rewrite_annotations(
-    database: Database, run: Run, bases: Mapping[int, str], updates: Iterable[Update]
-) -> list[Updated | Refused]:
-    """Gives annotation files their new versions, each with its intent on disk first and its former version kept."""
-    root_id, folder = next((root_id, run.folders[base]) for root_id, base in bases.items() if base in run.folders)
-    answers: list[Updated | Refused] = []
+def _updated(database: Database, run: Run, bases: Mapping[int, str], path: str) -> Iterator[Updated | Refused]:
+    """Takes the rows of what was pruned out of an annotation file, which may have changed or gone meanwhile."""
+    try:
+        updates = annotate.updates(database, [path])
+    except UsageError as error:
+        yield Refused(path, error.message)
+        return
+    root_id = next(root_id for root_id, base in bases.items() if base in run.folders)
     for update in updates:
-        if not update.rows:
-            answers.append(Updated(update.text.full_path, 0, update.ambiguous))
-            continue
-        with database.writing(durable=True) as tx:
-            entry = text_entry(run, ledger.next_entry(tx), root_id, folder, update.text)
-            ledger.journal_plan(tx, [row_of(database, entry, bases)])
-        write_manifest(folder, [entry])
-        refused = rewrite(entry, update.text.data)
-        sync([entry])
-        write_states(database, {entry.entry_id: found_state(entry) if refused else MoveState.MOVED})
-        answers.append(refused or Updated(update.text.full_path, update.rows, update.ambiguous))
-    return answers
+        refused = _rewritten(database, run, bases, root_id, update.text) if update.rows else None
+        yield refused or Updated(update.text.full_path, update.rows, update.ambiguous)
+
+
+def _rewritten(database: Database, run: Run, bases: Mapping[int, str], root_id: int, text: Rewrite) -> Refused | None:
+    """Gives a text its new version: intent, deed, sync, result."""
+    folder = run.folders[bases[root_id]]
+    with database.writing(durable=True) as tx:
+        entry = text_entry(run, ledger.next_entry(tx), root_id, folder, text)
+        ledger.journal_plan(tx, [row_of(database, entry, bases)])
+    write_manifest(folder, [entry])
+    refused = rewrite(entry, text.data)
+    sync([entry])
+    write_states(database, {entry.entry_id: found_state(entry) if refused else MoveState.MOVED})
+    return refused

@@ -67,7 +67,8 @@ def read(database: Database, lines: Iterable[str], rules: Rules) -> Plan:
     header, found = read_plan(lines)
     with database.reading() as tx:
         _refuse_stale(tx, header)
-        pairs, refused = _sorted_out(found, lambda line: _pair(database, tx, line, header, rules))
+        bases = database.bases(queries.roots(tx))
+        pairs, refused = _sorted_out(found, lambda line: _pair(tx, bases, line, header, rules))
         movers = {line.path: line.number for line in reversed(found)}
         pairs, torn = _sorted_out(pairs, lambda pair: _unless_torn(pair, movers))
         related = _relations(tx, header, pairs)
@@ -119,9 +120,8 @@ def _sorted_out(
     return sound, refused
 
 
-def _pair(database: Database, tx: Connection, line: Line, header: Header, rules: Rules) -> _Pair | Refused:
+def _pair(tx: Connection, bases: Mapping[int, str], line: Line, header: Header, rules: Rules) -> _Pair | Refused:
     """The files of a line, or why it does not hold."""
-    bases = database.bases(queries.roots(tx))
     surplus, keeper = (queries.member_at(tx, bases, path) for path in (line.path, line.keeper))
     if surplus is None:
         return _refused(line, "the index does not know it as a picture")
