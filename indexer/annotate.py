@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from indexer import ledger, queries
 from indexer.annotations import names_in, without
 from indexer.database import Database
-from indexer.filesystem import digest_of, read_regular
+from indexer.filesystem import digest_of, is_there, read_regular
 from indexer.moves import Update
 from indexer.naming import meant
 from indexer.places import joined, split
@@ -43,7 +43,7 @@ def _going(plan: Plan) -> set[str]:
 def _update(path: str, bases: Sequence[str], gone: set[str], there: set[str]) -> Iterable[Update]:
     folder, name = split(path)
     data = read_regular(path)
-    named = meant(names_in(data, name), [folder or "/", *bases], gone, there)
+    named = meant(names_in(data, name), [folder or "/", *bases], gone, there, is_there)
     if named.gone or named.ambiguous:
         shorter = without(data, name, named.gone)
         text = Rewrite(folder or "/", name, digest_of([data]), len(data), shorter.data)

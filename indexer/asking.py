@@ -19,6 +19,9 @@ from indexer.rules import keep_terms
 from indexer.settings import Settings, settings_beside
 from indexer.text import printable
 
+Place = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+"""A folder or a glob."""
+
 
 class Wishes(TypedDict, total=False):
     """The options of `dups`, `prune` and `conflicts`; what is left out, or None, comes from the settings."""
@@ -31,15 +34,15 @@ class Wishes(TypedDict, total=False):
     """Take matches that rest on thumbnails alone, as a file could not be read."""
     keep: Iterable[str] | None
     """The keep order: pixels, bytes, format, oldest, newest, path; a dash before one inverts it."""
-    prefer: Iterable[str]
+    prefer: Iterable[Place]
     """Folders or globs: keep the copy that lies in the first of them."""
-    protect: Iterable[str]
+    protect: Iterable[Place]
     """Folders or globs whose files are never pruned."""
-    only_if_in: Iterable[str]
+    only_if_in: Iterable[Place]
     """Folders or globs: prune only what has its keeper in one of them."""
-    within: Iterable[str]
+    within: Iterable[Place]
     """Folders or globs: keeper and surplus must lie in the same one."""
-    across: Iterable[str]
+    across: Iterable[Place]
     """Two or more folders or globs: keeper and surplus must lie in different ones."""
     class_folders: bool | None
     """Folders are classes, or are not; None: those whose names look like it are."""
@@ -130,7 +133,7 @@ def _one_of(known: Sequence[str], name: str, what: str) -> str:
 
 
 def _rules(settings: Settings, wishes: Wishes) -> Rules:
-    def chosen(given: Iterable[str] | None, default: tuple[str, ...]) -> tuple[Pattern, ...]:
+    def chosen(given: Iterable[Place] | None, default: tuple[str, ...]) -> tuple[Pattern, ...]:
         texts = tuple(given or ())
         return _patterns(texts, os.getcwd()) if texts else _patterns(default, _home(settings))
 
@@ -152,8 +155,8 @@ def _rules(settings: Settings, wishes: Wishes) -> Rules:
     return rules
 
 
-def _patterns(texts: Iterable[str], base: str) -> tuple[Pattern, ...]:
-    return tuple(pattern(text, os.path.realpath(base), found=existing) for text in texts)
+def _patterns(texts: Iterable[Place], base: str) -> tuple[Pattern, ...]:
+    return tuple(pattern(os.fsdecode(text), os.path.realpath(base), found=existing) for text in texts)
 
 
 def _home(settings: Settings) -> str:

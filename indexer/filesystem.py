@@ -86,6 +86,11 @@ def folder_exists(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def is_there(path: str) -> bool:
+    """True when anything lies at a path, a link that leads nowhere included."""
+    return os.path.lexists(path)
+
+
 def chunks(descriptor: int) -> Iterator[bytes]:
     """A file's bytes from its beginning, a megabyte at a time."""
     offset = 0

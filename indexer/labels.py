@@ -5,6 +5,7 @@ A label that disagrees between two copies of a picture is worth a look for its o
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -21,6 +22,10 @@ CAPTIONS = (".txt", ".caption")
 """Lines of text, which can be merged."""
 MIRRORS: Mapping[str, tuple[str, str]] = {"images": ("labels", ".txt"), "JPEGImages": ("Annotations", ".xml")}
 """Folders of pictures whose labels lie in a folder beside them, under the same path: YOLO's and Pascal VOC's layout."""
+COMPANIONS = frozenset(
+    "cr2 cr3 nef arw dng orf rw2 raf pef srw mov mp4 m4v avi mkv webm psd svg tga pdf".split()  # noqa: SIM905
+)
+"""Endings of files that are no pictures to imgindex, but that sidecars of the same stem belong to as well."""
 SPLITS = frozenset("train training val valid validation test testing dev eval holdout unlabeled".split())  # noqa: SIM905
 
 _NO_CLASS = frozenset(
@@ -87,6 +92,24 @@ def mirrored(path: str) -> tuple[str, str, str] | None:
     return "/".join(components[: found[-1]]) or "/", "/".join([labels, *components[found[-1] + 1 :]]), ending
 
 
+def unmirrored(path: str) -> str | None:
+    """The folder of pictures that a folder of labels mirrors; None for other folders.
+
+    Args:
+        path: Absolute, of the folder.
+
+    >>> unmirrored("/data/labels/train"), unmirrored("/data/train")
+    ('/data/images/train', None)
+    """
+    components = path.split("/")
+    pictures = {labels: folder for folder, (labels, _ending) in MIRRORS.items()}
+    found = [number for number, component in enumerate(components) if component in pictures]
+    if not found:
+        return None
+    components[found[-1]] = pictures[components[found[-1]]]
+    return "/".join(components)
+
+
 def stem(name: str) -> str:
     """A file's name without its ending."""
     found, dot, _ending = name.rpartition(".")
@@ -117,15 +140,20 @@ def _bare(role: str, data: bytes) -> bytes:
         return b"\n".join(caption_lines(data))
     if role.endswith(".json"):
         try:
-            return json.dumps(json.loads(data), sort_keys=True).encode()
+            return json.dumps(json.loads(data, object_pairs_hook=_sorted_pairs)).encode()
         except (ValueError, RecursionError):
             return data
     return b" ".join(_FILE_NAMES.sub(b"", data).split()) if role.endswith(".xml") else data
 
 
+def _sorted_pairs(pairs: list[tuple[str, object]]) -> tuple[str, list[tuple[str, object]]]:
+    """An object whose keys have an order, a key that comes twice included."""
+    return "object", sorted(pairs, key=lambda pair: pair[0])
+
+
 def caption_lines(data: bytes) -> list[bytes]:
-    """The lines of a caption that say something, without blanks at their ends."""
-    return [line.strip() for line in data.splitlines() if line.strip()]
+    """The lines of a caption that say something, without blanks at their ends and a byte order mark."""
+    return [line.strip() for line in data.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip()]
 
 
 def merged(keeper: bytes | None, surplus: bytes) -> bytes:
@@ -153,14 +181,17 @@ def differences(
 
     A keeper may say more than its surplus: what the surplus lacks is not lost.
     """
-    found = [
-        f"its {role} differs" if other else f"it has {role}, the kept file has none"
-        for role, other in disagreeing(keeper[1], surplus[1])
-    ]
-    classes = [class_of(member.path, class_folders) for member, _sidecars in (keeper, surplus)]
-    if None not in classes and classes[0] != classes[1]:
-        found.insert(0, f"class {printable(classes[1] or '')!r} instead of {printable(classes[0] or '')!r}")
+    found = [_difference(role, other, surplus[1]) for role, other in disagreeing(keeper[1], surplus[1])]
+    ours, theirs = (class_of(member.path, class_folders) for member, _sidecars in (keeper, surplus))
+    if ours is not None and theirs is not None and ours != theirs:
+        found.insert(0, f"class '{printable(theirs)}' instead of '{printable(ours)}'")
     return found
+
+
+def _difference(role: str, keepers: Sidecar | None, surplus: Sequence[Sidecar]) -> str:
+    if not next(one for one in surplus if one.role == role).digest:
+        return f"its {role} is a link, or cannot be read"
+    return f"its {role} differs" if keepers else f"it has {role}, the kept file has none"
 
 
 def disagreeing(keeper: Sequence[Sidecar], surplus: Sequence[Sidecar]) -> list[tuple[str, Sidecar | None]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from indexer.places import split
@@ -23,7 +23,13 @@ class Named:
     """Names that a picture that is gone and one that is there both go by."""
 
 
-def meant(names: Iterable[str], bases: Iterable[str], gone: Collection[str], there: Collection[str]) -> Named:
+def meant(
+    names: Iterable[str],
+    bases: Iterable[str],
+    gone: Collection[str],
+    there: Collection[str],
+    on_disk: Callable[[str], bool] = lambda _path: False,
+) -> Named:
     """Which names mean pictures that are gone.
 
     A name counts from the first of the bases from which it leads to a picture, gone or there; when it leads to none, it
@@ -34,12 +40,15 @@ def meant(names: Iterable[str], bases: Iterable[str], gone: Collection[str], the
         bases: Folders that a name may be relative to, absolute, the likeliest first.
         gone: Absolute paths.
         there: Absolute paths. A path that is both is there: another file took the place.
+        on_disk: Tells of an absolute path whether a file lies there that nobody knows more of; such a name means it.
     """
     missing, bases = set(gone) - set(there), list(bases)
     by_name = _by_name(missing), _by_name(there)
     found, ambiguous = set(), []
     for name in names:
-        path = next((path for path in _paths(name, bases) if path in missing or path in there), None)
+        if split(os.path.normpath(name))[1] not in by_name[0]:
+            continue
+        path = next((path for path in _paths(name, bases) if path in missing or path in there or on_disk(path)), None)
         if path is not None:
             found |= {name} if path in missing else set()
             continue

@@ -10,10 +10,25 @@ from dataclasses import replace
 
 from indexer import find, ledger
 from indexer.database import Database
-from indexer.groups import Group, Member, Surplus
-from indexer.labels import CAPTIONS, differences, disagreeing
-from indexer.plans import LINKS, Action, Conflict, Difference, Labelling, Move, OnConflict, Plan, Rewrite, Wanted
-from indexer.sidecars import Finder, merge_of, sidecar_finder
+from indexer.groups import Group
+from indexer.labels import differences
+from indexer.merging import merged_moves
+from indexer.plans import (
+    LINKS,
+    Action,
+    Conflict,
+    Difference,
+    Labelling,
+    Move,
+    OnConflict,
+    Plan,
+    Rewrite,
+    Rules,
+    Sidecar,
+    Wanted,
+)
+from indexer.rules import is_guarded
+from indexer.sidecars import Finder, sidecar_finder
 
 
 def plan(
@@ -37,7 +52,7 @@ def plan(
         found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
         return Plan(wanted, found, moves, labelling=labelling, action=action)
-    settled = list(judged(found, labelling))
+    settled = list(judged(found, labelling, wanted.rules))
     conflicts = tuple(answer for answer in settled if isinstance(answer, Conflict))
     held = {conflict.group.keeper.file_id for conflict in conflicts}
     kept = tuple(group for group in found if group.keeper.file_id not in held)
@@ -58,15 +73,17 @@ def _not_yet_shared(database: Database, groups: Iterable[Group]) -> tuple[Group,
     return tuple(group for group in left if group.surplus)
 
 
-def judged(groups: Iterable[Group], labelling: Labelling) -> Iterator[list[Move] | Conflict]:
+def judged(groups: Iterable[Group], labelling: Labelling, rules: Rules) -> Iterator[list[Move] | Conflict]:
     """For each group its moves, or the conflict that keeps it as it is."""
     finder = sidecar_finder()
+    merged: dict[str, Rewrite] = {}
     for group in groups:
-        differing = list(_differing(group, labelling, finder))
-        if not differing or labelling.on_conflict is OnConflict.PRUNE:
-            yield [Move(surplus, group.keeper, finder(surplus.member)) for surplus in group.surplus]
-        elif labelling.on_conflict is OnConflict.MERGE:
-            yield _merged(group, labelling, finder)
+        guarded = list(_guarded(group, finder, rules))
+        differing = [*guarded, *_differing(group, labelling, finder)]
+        if not differing or (labelling.on_conflict is OnConflict.PRUNE and not guarded):
+            yield [Move(surplus, group.keeper, _movable(finder(surplus.member))) for surplus in group.surplus]
+        elif labelling.on_conflict is OnConflict.MERGE and not guarded:
+            yield merged_moves(group, labelling, finder, merged, rules)
         else:
             yield Conflict(group, tuple(differing))
 
@@ -89,53 +106,22 @@ def with_own_sidecars(moves: Sequence[Move]) -> tuple[Move, ...]:
     )
 
 
+def _movable(sidecars: Iterable[Sidecar]) -> tuple[Sidecar, ...]:
+    """Sidecars that can go: links, and what cannot be read, stay."""
+    return tuple(sidecar for sidecar in sidecars if sidecar.digest)
+
+
+def _guarded(group: Group, finder: Finder, rules: Rules) -> Iterator[Difference]:
+    """Surplus files whose sidecars are protected: neither may go then."""
+    for surplus in group.surplus:
+        for sidecar in finder(surplus.member):
+            if is_guarded(sidecar.full_path, rules):
+                yield Difference(surplus.member.full_path, f"its {sidecar.role} is protected")
+
+
 def _differing(group: Group, labelling: Labelling, finder: Finder) -> Iterator[Difference]:
     keeper = (group.keeper, finder(group.keeper))
     for surplus in group.surplus:
         member = surplus.member
         for what in differences(keeper, (member, finder(member)), labelling.class_folders):
             yield Difference(member.full_path, what)
-
-
-def _merged(group: Group, labelling: Labelling, finder: Finder) -> list[Move] | Conflict:
-    """The moves of a group with what its keeper's sidecars become, or the conflict that cannot be merged."""
-    stuck = [
-        Difference(surplus.member.full_path, what)
-        for surplus in group.surplus
-        for what in differences((group.keeper, ()), (surplus.member, ()), labelling.class_folders)
-    ]
-    latest: dict[str, Rewrite] = {}
-    moves = []
-    for surplus in group.surplus:
-        merges, problems = _merges(group.keeper, surplus, finder, latest)
-        moves.append(Move(surplus, group.keeper, finder(surplus.member), merges))
-        stuck += problems
-    return Conflict(group, tuple(stuck)) if stuck else moves
-
-
-def _merges(
-    keeper: Member, surplus: Surplus, finder: Finder, latest: dict[str, Rewrite]
-) -> tuple[tuple[Rewrite, ...], list[Difference]]:
-    """What a keeper's sidecars get from those of a surplus file, and what cannot be merged.
-
-    Args:
-        keeper: The picture that stays.
-        surplus: The file that goes.
-        finder: Finds sidecars.
-        latest: The newest version of each of the keeper's sidecars, by role; brought up to date.
-    """
-    theirs = {sidecar.role: sidecar for sidecar in finder(surplus.member)}
-    merges, problems = [], []
-    for role, own in disagreeing(finder(keeper), tuple(theirs.values())):
-        if (own or role in latest) and not role.endswith(CAPTIONS):
-            problems.append(Difference(surplus.member.full_path, f"its {role} differs and cannot be merged"))
-            continue
-        try:
-            merge = merge_of(keeper, own, theirs[role], latest.get(role))
-        except OSError as error:
-            problems.append(Difference(surplus.member.full_path, f"its {role} cannot be merged: {error}"))
-            continue
-        if merge:
-            latest[role] = merge
-            merges.append(merge)
-    return tuple(merges), problems

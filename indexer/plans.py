@@ -124,10 +124,11 @@ class Sidecar:
     role: str
     """What it is to its picture, such as `.txt`: the sidecars of two pictures are compared role by role."""
     digest: bytes
+    """Empty when it is a link, or cannot be read: then it cannot be moved."""
     meaning: bytes
     """A digest of what it says, equal for texts that differ in blanks or in names of files alone."""
     shared: tuple[str, ...] = ()
-    """Absolute paths of other pictures that it comes with: while one of them is there, it stays."""
+    """Absolute paths of other files that it comes with: while one of them is there, it stays."""
 
     @property
     def full_path(self) -> str:

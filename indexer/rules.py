@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from indexer.errors import UsageError
 from indexer.groups import Member
-from indexer.patterns import rank
+from indexer.patterns import matches, rank
 from indexer.plans import KeepKey, KeepTerm, Rules
 
 FORMATS = ("PNG", "TIFF", "BMP", "DIB", "JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JXL", "GIF")
@@ -76,10 +76,20 @@ def may_keep(member: Member, rules: Rules) -> bool:
 
 
 def area(member: Member, rules: Rules) -> int | None:
-    """A number for the place that a file counts to under `within` or `across`; None when it counts to none."""
+    """A number for the place that a file counts to under `within` or `across`; None when it counts to none.
+
+    Of places that lie in one another, the innermost counts.
+    """
     places = rules.within or rules.across
-    found = rank(places, member.full_path) if places else 0
-    return found if not places or found < len(places) else None
+    if not places:
+        return 0
+    met = [number for number, place in enumerate(places) if matches(place, member.full_path)]
+    return max(met, key=lambda number: len(places[number].parts), default=None)
+
+
+def is_guarded(path: str, rules: Rules) -> bool:
+    """True for an absolute path at which nothing may change."""
+    return rank(rules.protect, path) < len(rules.protect)
 
 
 def areas_of_surplus(keeper_area: int, rules: Rules) -> Iterable[int]:

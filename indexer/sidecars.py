@@ -1,24 +1,26 @@
 """Finds the files that come with pictures: captions, metadata, annotations; in their folder, or in one that mirrors it.
 
-A folder is listed once for all its pictures. What cannot be listed or read has no sidecars that anybody could move; the
-move of its picture fails by itself then.
+A folder is listed once for all its pictures. A sidecar that is a link, or cannot be read, has no digest: nobody can say
+what is in it, so that it disagrees with everything.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from indexer.filesystem import chunks, digest_of, open_regular, opened_folder
 from indexer.groups import Member
-from indexer.labels import meaning, merged, mirrored, sidecar_ending, stem
+from indexer.labels import COMPANIONS, meaning, merged, mirrored, sidecar_ending, stem, unmirrored
 from indexer.places import joined, split
 from indexer.plans import Rewrite, Sidecar
-from indexer.scan import claims_picture
+from indexer.scan import considered
 
 FOLDERS = 256
 """Listings kept in memory: pictures of one group lie in few folders, and the next group's in much the same."""
@@ -37,9 +39,18 @@ Finder = Callable[[Member], tuple[Sidecar, ...]]
 
 
 def sidecar_finder() -> Finder:
-    """A function that gives a picture's sidecars, and remembers the folders that it listed."""
+    """A function that gives a picture's sidecars, and remembers what it listed and read last."""
     shelf = lru_cache(maxsize=FOLDERS)(_shelf)
-    return lambda member: tuple(_sidecars(member, shelf))
+    return lru_cache(maxsize=FOLDERS)(lambda member: tuple(_told_apart(_sidecars(member, shelf))))
+
+
+def _told_apart(sidecars: Iterable[Sidecar]) -> Iterator[Sidecar]:
+    """Sidecars with roles of their own: of `a.TXT` and `a.txt`, the second plays another one."""
+    seen: Counter[str] = Counter()
+    for sidecar in sidecars:
+        seen[sidecar.role] += 1
+        number = seen[sidecar.role]
+        yield sidecar if number == 1 else replace(sidecar, role=f"{sidecar.role} ({number})")
 
 
 def merge_of(keeper: Member, theirs: Sidecar | None, surplus: Sidecar, before: Rewrite | None) -> Rewrite | None:
@@ -52,7 +63,8 @@ def merge_of(keeper: Member, theirs: Sidecar | None, surplus: Sidecar, before: R
         before: An earlier merge into the same caption, on which this one builds.
 
     Raises:
-        OSError: When a sidecar cannot be read, or its bytes are no longer those that were compared.
+        OSError: When a sidecar cannot be read, or its bytes are no longer those that were compared, or the keeper lies in
+            no layout that has a place for it.
     """
     lines = _read(surplus)
     if before is not None:
@@ -85,11 +97,12 @@ def _read(sidecar: Sidecar) -> bytes:
 def _place_for(keeper: Member, surplus: Sidecar) -> tuple[str, str]:
     """Where a keeper's sidecar of the role of another one would lie."""
     ending = split(surplus.path)[1][len(stem(split(surplus.path)[1])) :]
-    labels = mirrored(keeper.full_path)
     parent, name = split(keeper.path)
-    if surplus.role.startswith("labels") and labels:
-        base, folder, _ending = labels
-        return base, joined(folder, stem(name) + ending)
+    if surplus.role.startswith("labels"):
+        labels = mirrored(keeper.full_path)
+        if labels is None:
+            raise OSError("the kept file lies in no folder whose labels have a folder of their own")
+        return labels[0], joined(labels[1], stem(name) + ending)
     with_ending = surplus.role.startswith("+")
     return keeper.root, joined(parent, (name if with_ending else stem(name)) + ending)
 
@@ -100,7 +113,7 @@ def _shelf(folder: str) -> Shelf:
         for name in sorted(entry.name for entry in entries):
             if sidecar_ending(name):
                 found.sidecars[stem(name)].append(name)
-            elif claims_picture(name):
+            elif considered(name) or name[len(stem(name)) + 1 :].lower() in COMPANIONS:
                 found.pictures[stem(name)].append(name)
     return found
 
@@ -109,30 +122,39 @@ def _sidecars(member: Member, shelf: Callable[[str], Shelf]) -> Iterator[Sidecar
     """The sidecars beside a picture, then those in a folder that mirrors its own."""
     parent, name = split(member.path)
     home = joined(member.root, parent).rstrip("/")
-    beside = shelf(home)
-    partners = [joined(home, other) for other in beside.pictures.get(stem(name), ()) if other != name]
+    beside, labels = shelf(home), mirrored(member.full_path)
     for found in beside.sidecars.get(stem(name), ()):
-        yield from _sidecar(member.root, joined(parent, found), sidecar_ending(found) or "", tuple(partners))
-    if stem(name) != name:
-        for found in beside.sidecars.get(name, ()):
-            yield from _sidecar(member.root, joined(parent, found), f"+{sidecar_ending(found)}", ())
-    labels = mirrored(member.full_path)
-    if labels:
-        base, folder, ending = labels
-        for found in shelf(joined(base, folder)).sidecars.get(stem(name), ()):
-            if sidecar_ending(found) == ending:
-                yield from _sidecar(base, joined(folder, found), f"labels{ending}", tuple(partners))
+        partners = _partners(shelf, [home, unmirrored(home)], stem(name), member.full_path)
+        yield from _sidecar(member.root, joined(parent, found), sidecar_ending(found) or "", partners)
+    for found in beside.sidecars.get(name, ()) if stem(name) != name else ():
+        partners = _partners(shelf, [home], name, member.full_path)
+        yield from _sidecar(member.root, joined(parent, found), f"+{sidecar_ending(found)}", partners)
+    for found in shelf(joined(*labels[:2])).sidecars.get(stem(name), ()) if labels else ():
+        if labels and sidecar_ending(found) == labels[2]:
+            partners = _partners(shelf, [home, joined(*labels[:2])], stem(name), member.full_path)
+            yield from _sidecar(labels[0], joined(labels[1], found), f"labels{labels[2]}", partners)
+
+
+def _partners(shelf: Callable[[str], Shelf], folders: Iterable[str | None], wanted: str, own: str) -> tuple[str, ...]:
+    """The other files of a stem in some folders, which a sidecar of that stem belongs to as well."""
+    found = (joined(folder, name) for folder in folders if folder for name in shelf(folder).pictures.get(wanted, ()))
+    return tuple(path for path in found if path != own)
 
 
 def _sidecar(base: str, path: str, role: str, shared: tuple[str, ...]) -> Iterator[Sidecar]:
-    """The sidecar at a path; none when it is no regular file or cannot be read."""
+    """The sidecar at a path, without a digest when it is a link or cannot be read; none when it is no file at all."""
     parent, name = split(path)
-    with contextlib.suppress(OSError), opened_folder(base, parent) as folder:
-        descriptor, status = open_regular(name, folder)
-        try:
-            small = status.st_size <= COMPARED_BYTES
-            data = b"".join(chunks(descriptor)) if small else b""
-            digest = digest_of([data]) if small else digest_of(chunks(descriptor))
-        finally:
-            os.close(descriptor)
-        yield Sidecar(base, path, role, digest, meaning(role, data) if small else digest, shared)
+    try:
+        with opened_folder(base, parent) as folder:
+            descriptor, status = open_regular(name, folder)
+            try:
+                small = status.st_size <= COMPARED_BYTES
+                data = b"".join(chunks(descriptor)) if small else b""
+                digest = digest_of([data]) if small else digest_of(chunks(descriptor))
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            yield Sidecar(base, path, role, b"", b"", shared)
+        return
+    yield Sidecar(base, path, role, digest, meaning(role, data) if small else digest, shared)

@@ -23,7 +23,7 @@ STORIES = (
         "annotate.py",
         "journal.py",
     ),
-    *("plan.py", "replay.py", "prune.py", "undo.py", "purge.py", "recover.py", "check_quarantine.py"),
+    *("plan.py", "merging.py", "replay.py", "prune.py", "undo.py", "purge.py", "recover.py", "check_quarantine.py"),
 )
 STATEMENTS = ("queries.py", "store.py", "matches.py", "ledger.py", "conditions.py", "schema.py", "database.py")
 TRANSACTIONS = ("index.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")

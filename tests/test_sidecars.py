@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer import sidecars
+from indexer.filesystem import open_regular
 from indexer.groups import Member
 from indexer.labels import meaning
 from indexer.plans import Rewrite, Sidecar
@@ -126,7 +127,7 @@ def test_pictures_of_one_stem_share_sidecars(tmp_path: Path, files: str, picture
     assert found(tmp_path, picture) == expected
 
 
-def test_what_is_no_regular_file_is_no_sidecar(tmp_path: Path) -> None:
+def test_links_have_no_digest_and_what_is_no_file_is_no_sidecar(tmp_path: Path) -> None:
     """Links are not followed, a FIFO does not block, and a folder is none."""
     write(tmp_path, "a.jpg", "elsewhere.txt")
     (tmp_path / "a.txt").symlink_to(tmp_path / "elsewhere.txt")
@@ -134,15 +135,19 @@ def test_what_is_no_regular_file_is_no_sidecar(tmp_path: Path) -> None:
     (tmp_path / "a.xml").mkdir()
     os.mkfifo(tmp_path / "a.npz")
 
-    assert found(tmp_path, "a.jpg") == []
+    seen = sidecar_finder()(member(tmp_path, "a.jpg"))
+
+    assert [(one.path, one.digest) for one in seen] == [("a.json", b""), ("a.txt", b"")]
 
 
-def test_a_linked_folder_of_labels_has_none(tmp_path: Path) -> None:
-    """No link is followed on the way to a label."""
+def test_labels_in_a_linked_folder_have_no_digest(tmp_path: Path) -> None:
+    """No link is followed on the way to a label, and it is not passed over either."""
     write(tmp_path, "images/a.jpg", "real/a.txt")
     (tmp_path / "labels").symlink_to(tmp_path / "real")
 
-    assert found(tmp_path, "images/a.jpg") == []
+    seen = sidecar_finder()(member(tmp_path, "images/a.jpg"))
+
+    assert [(one.path, one.digest) for one in seen] == [("labels/a.txt", b"")]
 
 
 def test_a_folder_that_cannot_be_listed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +166,9 @@ def test_a_folder_that_cannot_be_listed_has_none(tmp_path: Path, monkeypatch: py
     assert (missing, found(tmp_path, "images/a.jpg")) == ([], [])
 
 
-def test_a_sidecar_that_cannot_be_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sidecar_that_cannot_be_read_has_no_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be read cannot be compared or moved; what lies beside it can."""
     write(tmp_path, "a.jpg", "a.json", "a.txt")
-    open_regular = sidecars.open_regular
 
     def refused(name: str, folder: int | None = None) -> tuple[int, os.stat_result]:
         if name == "a.json":
@@ -173,7 +177,8 @@ def test_a_sidecar_that_cannot_be_read_is_none(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(sidecars, "open_regular", refused)
 
-    assert found(tmp_path, "a.jpg") == [("a.txt", ".txt", ())]
+    digests = {one.path: one.digest for one in sidecar_finder()(member(tmp_path, "a.jpg"))}
+    assert (set(digests), digests["a.json"], len(digests["a.txt"])) == ({"a.json", "a.txt"}, b"", 32)
 
 
 def test_names_that_are_not_utf8_have_sidecars(tmp_path: Path) -> None:
@@ -205,7 +210,7 @@ def test_a_folder_is_listed_once_for_all_its_pictures(tmp_path: Path, monkeypatc
 def test_a_large_sidecar_is_compared_by_its_bytes(tmp_path: Path) -> None:
     """Above a megabyte, blanks count; up to it they do not."""
     write(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
-    whole = b"a" * (sidecars.COMPARED_BYTES - 1) + b"\n"
+    whole = b"a" * ((1 << 20) - 1) + b"\n"
     for name, data in (("a", whole), ("b", whole[:-1]), ("c", whole + b"\n"), ("d", whole + b" ")):
         (tmp_path / f"{name}.txt").write_bytes(data)
 
@@ -228,7 +233,6 @@ def test_a_large_sidecar_is_compared_by_its_bytes(tmp_path: Path) -> None:
         pytest.param("k/a.jpg", "s/b.jpg s/b.TXT", "k/a.TXT", id="its ending stays"),
         pytest.param("k/a.jpg", "s/b.jpg s/b.jpg.caption", "k/a.jpg.caption", id="of a name"),
         pytest.param("k/images/x/a.jpg", "images/b.jpg labels/b.txt", "k/labels/x/a.txt", id="labels among labels"),
-        pytest.param("k/a.jpg", "images/b.jpg labels/b.txt", "k/a.txt", id="labels beside a picture"),
         pytest.param("k/images/a.jpg", "s/b.jpg s/b.txt", "k/images/a.txt", id="caption beside an image"),
     ],
 )
