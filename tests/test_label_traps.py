@@ -13,6 +13,7 @@ from indexer.drawing import drawn, encoded
 from indexer.groups import Member
 from indexer.labels import differences
 from indexer.plans import Plan
+from indexer.records import Stamp
 
 
 def put(root: Path, files: dict[str, bytes]) -> Index:
@@ -144,7 +145,7 @@ def test_same_annotation_file_twice(tmp_path: Path) -> None:
 
 
 def test_annotation_file_that_is_a_sidecar(tmp_path: Path) -> None:
-    """A list that goes with a picture of its name is gone when it is to be rewritten: a refusal, no crash, undone exactly."""
+    """A list that goes with a picture of its name is gone when it is to be rewritten: a refusal, undone exactly."""
     rows = b"b/train.jpg\n"
     index = put(tmp_path / "d", {"a/1.jpg": P, "a/1.txt": rows, "b/train.jpg": P, "b/train.txt": rows})
     before = tree(tmp_path / "d")
