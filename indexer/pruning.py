@@ -177,6 +177,7 @@ def prune(
     if dry_run or not yes:
         return _dry(pictures, made, update, max_files, max_share, isolated=isolated, json=json, quiet=quiet)
     if not (made.moves or update):
+        warn_all(showing.refused_text(made.refused))
         return _nothing(made, json=json)
     with output.progress(wanted=not quiet) as tick:
         done = pictures.carry_out(

@@ -1,16 +1,17 @@
-"""Kills prune and undo at their system calls and checks what is left.
+"""Kills prune, undo, purge and recover at their system calls and checks what is left.
 
-    python tests/faults/kill_points.py           a sample of the kill points of each system call
+    python tests/faults/kill_points.py           a sample of the kill points of each command
     python tests/faults/kill_points.py --all     every kill point
     … --json                                     one object a fault
 
-For each system call that writes, and each time it is called, the command is run on a fresh copy of a small data set and
-killed there (strace injects SIGKILL at the k-th call). Then, as the next command would: an interrupted prune is recovered
-and finished, everything is undone, and the data set is indexed again. After each fault it must hold that
+The data set has copies with captions, one of which says more than its keeper's, and a list of all pictures. For each system
+call that writes, and each time it is called, a command is run on a fresh copy of the data set and killed there (strace
+injects SIGKILL at the k-th call). Then, as the next command would, what was interrupted is recovered and finished,
+everything is undone, and the data set is indexed again. After each fault it must hold that
 
-    I1  every content that existed exists, under the root or in the quarantine
+    I1  every content that existed exists, under the root or in the quarantine; after a prune, each picture under the root
     I3  after recovery and undo, paths, bytes, permission bits and modification times are those of the beginning
-    I4  the index equals the disk: a new run finds nothing new, changed or gone, and the quarantine is empty
+    I4  the index equals the disk: a new run finds nothing new or gone, the quarantine is empty and nothing else is left
 """
 
 from __future__ import annotations
@@ -34,12 +35,22 @@ from support import Tree, aged, make_photos, tree
 from indexer import Index
 
 SYSTEM_CALLS = (
-    "write", "pwrite64", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "fsync", "fdatasync",
-    "ftruncate", "mkdir", "mkdirat", "openat", "fchmod", "utimensat",
+    "write", "pwrite64", "rename", "renameat", "renameat2", "link", "linkat", "symlinkat", "unlink", "unlinkat", "fsync",
+    "fdatasync", "ftruncate", "mkdir", "mkdirat", "openat", "fchmod", "utimensat",
 )  # fmt: skip
 """Those that write; `openat` because it creates files."""
-SAMPLES = 4
-"""Kill points of each system call and command in the short form, spread evenly."""
+COMMANDS = {
+    "prune": ("prune", "--yes", "--on-conflict", "merge", "--update", "{photos}/all.txt"),
+    "undo": ("undo",),
+    "purge": ("purge", "--older-than", "0s", "--yes"),
+    "recover": ("index", "{photos}", "--jobs", "0"),
+    "link": ("prune", "--yes", "--link", "hard"),
+    "undo of links": ("undo",),
+    "symlink": ("prune", "--yes", "--link", "symlink"),
+}
+"""`recover` is an `index` after a prune that was killed half-way."""
+MOST = {"prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
+"""Kill points of each command in the short form, spread evenly over its calls."""
 SKIPPED_OPENS = 0.95
 """This share of the `openat` calls is the interpreter loading its modules: only the last ones are the command's own."""
 
@@ -62,19 +73,17 @@ class Fault:
 
 
 def survey(*, every: bool) -> Iterator[Fault]:
-    """A fault at each kill point of prune and undo, or at a sample of them."""
+    """A fault at each kill point of each command, or at a sample of them."""
     with tempfile.TemporaryDirectory() as place:
-        for command in ("prune", "undo"):
-            base = Path(place) / f"{command}-base"
+        for command in COMMANDS:
+            base = Path(place) / f"{command.replace(' ', '-')}-base"
             original = _prepare(base, command)
-            for system_call in SYSTEM_CALLS:
-                calls = _count_calls(base, command, system_call)
-                for at in _points(calls, system_call, every=every):
-                    work = Path(place) / "work"
-                    shutil.rmtree(work, ignore_errors=True)
-                    shutil.copytree(base, work)
-                    if _killed(work, command, system_call, at):
-                        yield _judge(work, original, command, system_call, at)
+            for system_call, at in _points(base, command, every=every):
+                work = Path(place) / "work"
+                shutil.rmtree(work, ignore_errors=True)
+                shutil.copytree(base, work, symlinks=True, copy_function=_copy)
+                if _killed(work, command, system_call, at):
+                    yield _judge(work, original, command, system_call, at)
 
 
 def score(faults: list[Fault]) -> str:
@@ -85,8 +94,13 @@ def score(faults: list[Fault]) -> str:
     return f"faults survived {survived}/{len(faults)} · contents lost {lost} · undo exact {exact}/{len(faults)}"
 
 
+def _copy(source: str, target: str) -> None:
+    """A copy of a file; names of one file below the data set's base stay names of one file."""
+    shutil.copy2(source, target)
+
+
 def _prepare(base: Path, command: str) -> Tree:
-    """A data set of six pictures and five copies, indexed; already pruned when undo is to be killed."""
+    """The data set, indexed, and in the state in which the command finds it."""
     photos = make_photos(base / "photos")
     for number in range(5):
         source = photos / "ab"[number % 2] / f"{number}.jpg"
@@ -94,43 +108,67 @@ def _prepare(base: Path, command: str) -> Tree:
         copy.parent.mkdir(exist_ok=True)
         shutil.copy2(source, copy)
         aged(copy, seconds=-500)
+        source.with_suffix(".txt").write_text(f"picture {number}\n")
+        copy.with_suffix(".txt").write_text(f"picture {number}\n" + ("with more words\n" if number == 1 else ""))
+    names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.jpg"))
+    (photos / "all.txt").write_text("".join(f"{name}\n" for name in names))
     original = tree(photos)
     index = Index(base / "imgindex.db")
     index.update(photos, jobs=0)
-    if command == "undo":
-        index.carry_out(index.plan())
+    if command in {"undo", "purge"}:
+        index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
+    if command == "recover":
+        _killed(base, "prune", "renameat2", 5)
     return original
 
 
 def _arguments(work: Path, command: str) -> list[str]:
-    options = ["--yes"] if command == "prune" else []
-    return [sys.executable, "-m", "indexer", command, *options, "--quiet", "--db", str(work / "imgindex.db")]
+    words = [word.replace("{photos}", str(work / "photos")) for word in COMMANDS[command]]
+    return [sys.executable, "-m", "indexer", *words, "--quiet", "--db", str(work / "imgindex.db")]
 
 
-def _count_calls(base: Path, command: str, system_call: str) -> int:
-    """How often a command makes a system call."""
-    work = base.parent / "counting"
+def _points(base: Path, command: str, *, every: bool) -> list[tuple[str, int]]:
+    """The kill points of a command: system calls with the number of the call."""
+    found = []
+    for system_call, calls in _count_calls(base, command).items():
+        first = int(calls * SKIPPED_OPENS) if system_call == "openat" else 1
+        found += [(system_call, at) for at in range(max(1, first), calls + 1)]
+    most = MOST[command]
+    if every or len(found) <= most:
+        return found
+    return sorted({found[round(step * (len(found) - 1) / (most - 1))] for step in range(most)})
+
+
+def _count_calls(base: Path, command: str) -> dict[str, int]:
+    """How often a command makes each system call."""
+    work = base.parent / "work"
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(base, work)
+    shutil.copytree(base, work, symlinks=True, copy_function=_copy)
+    if command == "undo of links":
+        _link(work)
     trace = base.parent / "trace"
-    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={system_call}", "--", *_arguments(work, command)]
-    subprocess.run(strace, check=True, env=_environment())
-    return len([line for line in trace.read_text().splitlines() if f"{system_call}(" in line])
+    watched = f"trace={','.join(SYSTEM_CALLS)}"
+    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", watched, "--", *_arguments(work, command)]
+    subprocess.run(strace, check=False, env=_environment())
+    lines = trace.read_text().splitlines()
+    counted = {call: sum(f" {call}(" in line for line in lines) for call in SYSTEM_CALLS}
+    return {call: number for call, number in counted.items() if number}
 
 
-def _points(calls: int, system_call: str, *, every: bool) -> list[int]:
-    first = int(calls * SKIPPED_OPENS) if system_call == "openat" else 1
-    points = list(range(max(1, first), calls + 1))
-    if every or len(points) <= SAMPLES:
-        return points
-    return sorted({points[round(step * (len(points) - 1) / (SAMPLES - 1))] for step in range(SAMPLES)})
+def _link(work: Path) -> None:
+    """Replaces the copies by hard links, for an undo to be killed: links do not survive a copy of the data set."""
+    index = Index(work / "imgindex.db")
+    index.update(work / "photos", jobs=0)
+    index.carry_out(index.plan(link="hard"))
 
 
 def _killed(work: Path, command: str, system_call: str, at: int) -> bool:
     """Runs a command and kills it at the k-th call; False when it ended before."""
+    if command == "undo of links":
+        _link(work)
     injection = f"inject={system_call}:signal=KILL:when={at}"
     strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}", "-e", injection, "--"]
-    done = subprocess.run([*strace, *_arguments(work, command)], check=False, env=_environment())
+    done = subprocess.run([*strace, *_arguments(work, command)], check=False, env=_environment(), capture_output=True)
     return done.returncode in {-9, 137}
 
 
@@ -142,27 +180,44 @@ def _judge(work: Path, original: Tree, command: str, system_call: str, at: int) 
     """What holds after a kill, and after what the user would do next."""
     photos = work / "photos"
     wanted = {hashlib.sha256(data).digest() for data, _mode, _mtime in original.values()}
+    pictures = {hashlib.sha256(file[0]).digest() for path, file in original.items() if path.endswith(".jpg")}
+    if command == "purge":  # former versions and captions of what was purged are gone for good, as they should be
+        wanted = pictures
     lost = len(wanted - _digests(work))
     index = Index(work / "imgindex.db")
     index.recover()
-    if command == "prune":
-        index.carry_out(index.plan())
-        lost += len(wanted - _digests(photos))
-    while index.status().quarantined:
-        if not index.undo().moved:
-            break
-    exact = tree(photos) == original
+    if command in {"prune", "recover"}:
+        index.update(photos, jobs=0)
+        index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
+        lost += len(pictures - _digests(photos))
+    while _undone(index):
+        pass
+    exact = tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
     report = index.update(photos, jobs=0)
-    equal = (report.files, report.new, report.changed, report.gone) == (len(original), 0, 0, 0)
-    return Fault(command, system_call, at, lost, exact, equal and not _payloads(work))
+    found = len(list(photos.rglob("*.jpg")))
+    equal = (report.files, report.new, report.gone) == (found, 0, 0) and not index.verify_quarantine()[1]
+    return Fault(command, system_call, at, lost, exact, equal and not list(work.rglob("*.part")))
+
+
+def _undone(index: Index) -> bool:
+    """Takes the newest run back; False when there is nothing to take back any more."""
+    from indexer.errors import UsageError  # noqa: PLC0415
+
+    try:
+        return bool(index.undo().moved)
+    except UsageError:
+        return False
+
+
+def _holds_keepers(photos: Path, original: Tree) -> bool:
+    """True when all that a purge leaves alone is as it was: all but copies, their captions, and what they changed."""
+    left = {path: file for path, file in original.items() if not path.startswith("copy-")}
+    found = tree(photos)
+    return all(found.get(path) == file or path in {"all.txt", "b/1.txt"} for path, file in left.items())
 
 
 def _digests(folder: Path) -> set[bytes]:
     return {hashlib.sha256(path.read_bytes()).digest() for path in folder.rglob("*") if path.is_file()}
-
-
-def _payloads(work: Path) -> list[Path]:
-    return [path for path in (work / ".imgindex-quarantine").rglob("*.jpg*") if path.is_file()]
 
 
 def main() -> int:
