@@ -44,9 +44,10 @@ def _replace(entry: JournalEntry, data: bytes) -> None:
     with opened_folder(entry.root, parent) as folder, opened_folder(entry.quarantine, "") as quarantine:
         descriptor, status = open_regular(name, folder)
         try:
-            copy_verified(descriptor, quarantine, entry.payload, entry.digest)
+            copy_verified(descriptor, quarantine, partial_name(entry), entry.digest)
         finally:
             os.close(descriptor)
+        rename_no_replace(quarantine, partial_name(entry), quarantine, entry.payload)
         try:
             _write(folder, entry, data, status)
             swap_in(folder, partial_name(entry), name, stamp_from(status))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -324,3 +326,17 @@ def test_hazard_57_no_yes_and_no_terminal(tmp_path: Path, index: Index, fault: F
 
     assert (ran.returncode, tree(photos), payloads(photos)) == (0, before, [])
     assert "Nothing was moved" in ran.stdout
+
+
+def test_hazard_39_keeper_that_the_index_no_longer_knows(tmp_path: Path, index: Index, fault: Faults) -> None:
+    """The transaction that writes the intent sees that the keeper is a file that stays: a row must stand for it."""
+    photos = with_copy(tmp_path, index)
+    plan = index.plan()
+    with contextlib.closing(sqlite3.connect(index.path)) as db, db:
+        db.execute("DELETE FROM file WHERE id = ?", (plan.moves[0].keeper.file_id,))
+
+    with fault(39, "the keeper's row is gone", root=photos):
+        done = index.carry_out(plan)
+
+    assert [one.reason for one in done.refused] == ["the index no longer knows its keeper as it was"]
+    assert payloads(photos) == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +88,48 @@ WAYS = ["copies", "saved again", "another file system", "hard", "symlink"]
 LINKS = {"hard", "symlink"}
 
 
-def prepared(place: Path, index: Index, monkeypatch: pytest.MonkeyPatch, way: str) -> tuple[Path, Any]:
+MEMORY = Path("/dev/shm")  # noqa: S108 - nothing waits for a disk there, which is nine tenths of the time
+
+
+@pytest.fixture(scope="module")
+def templates() -> Iterator[dict[str, Path]]:
+    """Data sets that are indexed once, and put back before each test."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        found = {}
+        for name, options in (("copies", {}), ("saved again", {"resaved": True}), ("captions", {"captions": True})):
+            place = Path(folder) / name
+            place.mkdir()
+            with_copy(place, Index(place / "imgindex.db"), **options)
+            shutil.copytree(place, place.with_name(f"{name}-template"))
+            found[name] = place
+        yield found
+
+
+Fresh = Callable[..., tuple[Path, Index]]
+
+
+@pytest.fixture
+def fresh(templates: dict[str, Path]) -> Fresh:
+    """A function that gives a data set with a copy, just indexed, and its index."""
+
+    def put_back(name: str = "copies") -> tuple[Path, Index]:
+        place = templates[name]
+        shutil.rmtree(place)
+        shutil.copytree(place.with_name(f"{place.name}-template"), place)
+        return place / "data" / "photos", Index(place / "imgindex.db")
+
+    return put_back
+
+
+def prepared(fresh: Fresh, monkeypatch: pytest.MonkeyPatch, way: str) -> tuple[Path, Index, Any]:
     """A data set with a copy, and the plan to take it away in one of the ways."""
-    photos = with_copy(place, index, resaved=way == "saved again")
+    photos, index = fresh("saved again" if way == "saved again" else "copies")
     if way == "another file system":
         monkeypatch.setattr(transfer, "rename_no_replace", across)
-    return photos, index.plan(link=way if way in LINKS else None)
+    return photos, index, index.plan(link=way if way in LINKS else None)
 
 
-def behind(monkeypatch: pytest.MonkeyPatch, hooked: Hooked, case: Case, change: Callable[[], None]) -> list[int]:
+def behind(monkeypatch: pytest.MonkeyPatch, hooked: Hooked, case: Case, change: Callable[[], object]) -> list[int]:
     """Lets something happen once behind the first call of a function; the list it gives is empty until then."""
     real, calls = getattr(*hooked), list[int]()
 
@@ -114,8 +148,7 @@ def behind(monkeypatch: pytest.MonkeyPatch, hooked: Hooked, case: Case, change: 
 @pytest.mark.parametrize(("row", "changed", "change"), CHANGES)
 @pytest.mark.parametrize("way", WAYS)
 def test_hazard_42_to_47_and_50_to_53_after_the_batch_was_compared(
-    tmp_path: Path,
-    index: Index,
+    fresh: Fresh,
     fault: Faults,
     monkeypatch: pytest.MonkeyPatch,
     row: int,
@@ -124,29 +157,29 @@ def test_hazard_42_to_47_and_50_to_53_after_the_batch_was_compared(
     way: str,
 ) -> None:
     """A change between the comparison of a batch and its moves is seen by the last look; what changed is compared anew."""
-    photos, plan = prepared(tmp_path, index, monkeypatch, way)
+    photos, index, plan = prepared(fresh, monkeypatch, way)
     other = photos / (SURPLUS if changed == KEEPER else KEEPER)
 
     with fault(
-        row, f"{changed} {change.__name__} after it was compared, {way}", root=photos, others=[tmp_path]
+        row, f"{changed} {change.__name__} after it was compared, {way}", root=photos, others=[photos.parent]
     ) as case:
         calls = behind(monkeypatch, (prune, "write_manifest"), case, lambda: change(photos / changed, other))
         done = index.carry_out(plan)
 
     assert calls
     assert (done.moved, [one.path for one in done.refused]) == ((), [str(photos / SURPLUS)])
-    assert (payloads(photos), left_over(tmp_path)) == ([], [])
+    assert (payloads(photos), left_over(photos.parent)) == ([], [])
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_hazard_42_keeper_touched_after_it_was_compared(
-    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str
+    fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """A keeper whose times changed but not its bytes is compared anew, and still stands for its surplus; undo is exact."""
-    photos, plan = prepared(tmp_path, index, monkeypatch, way)
+    photos, index, plan = prepared(fresh, monkeypatch, way)
 
     with fault(42, f"keeper touched after it was compared, {way}", root=photos) as case:
-        behind(monkeypatch, (prune, "write_manifest"), case, lambda: [aged(photos / KEEPER)] and None)
+        behind(monkeypatch, (prune, "write_manifest"), case, lambda: aged(photos / KEEPER))
         done = index.carry_out(plan)
         case.undo(index)
 
@@ -156,8 +189,7 @@ def test_hazard_42_keeper_touched_after_it_was_compared(
 @pytest.mark.parametrize(("row", "changed", "change"), CHANGES)
 @pytest.mark.parametrize("way", ["copies", "saved again", "another file system"])
 def test_hazard_52_after_the_last_look(
-    tmp_path: Path,
-    index: Index,
+    fresh: Fresh,
     fault: Faults,
     monkeypatch: pytest.MonkeyPatch,
     row: int,
@@ -166,17 +198,19 @@ def test_hazard_52_after_the_last_look(
     way: str,
 ) -> None:
     """Between the last look and the move nothing can be lost: what moved lies in the quarantine, whatever it is."""
-    photos, plan = prepared(tmp_path, index, monkeypatch, way)
+    photos, index, plan = prepared(fresh, monkeypatch, way)
     other = photos / (SURPLUS if changed == KEEPER else KEEPER)
 
-    with fault(52, f"{changed} {change.__name__} after the last look, {way}", root=photos, others=[tmp_path]) as case:
+    with fault(
+        52, f"{changed} {change.__name__} after the last look, {way}", root=photos, others=[photos.parent]
+    ) as case:
         calls = behind(monkeypatch, (quarantine, "still_as_confirmed"), case, lambda: change(photos / changed, other))
         done = index.carry_out(plan)
 
     assert calls
     assert len(done.moved) + len(done.refused) == 1
     assert len(payloads(photos)) == len(done.moved)
-    assert left_over(tmp_path) == []
+    assert left_over(photos.parent) == []
 
 
 @pytest.mark.parametrize("change", [replaced_mtime_put_back, symlinked, grown], ids=lambda one: one.__name__)
@@ -190,8 +224,7 @@ def test_hazard_52_after_the_last_look(
     ],
 )
 def test_hazard_52_right_before_the_rename(
-    tmp_path: Path,
-    index: Index,
+    fresh: Fresh,
     fault: Faults,
     monkeypatch: pytest.MonkeyPatch,
     change: Change,
@@ -199,8 +232,8 @@ def test_hazard_52_right_before_the_rename(
     place: Any,
     name: str,
 ) -> None:
-    """Another file in the surplus file's place is not taken for it, though size and times are equal: it stays, or is back."""
-    photos, plan = prepared(tmp_path, index, monkeypatch, way)
+    """Another file in the surplus file's place is not taken for it, though size and times are equal: it is there after."""
+    photos, index, plan = prepared(fresh, monkeypatch, way)
     real, swapped = getattr(place, name), list[Path]()
 
     with fault(52, f"{change.__name__} right before {name}, {way}", root=photos) as case:
@@ -219,17 +252,17 @@ def test_hazard_52_right_before_the_rename(
     assert (done.moved, len(done.refused)) == ((), 1)
     assert stat.S_ISLNK(now.st_mode) is (change is symlinked)
     assert (photos / SURPLUS).read_bytes() != b""
-    assert (payloads(photos), left_over(tmp_path)) == ([], [])
+    assert (payloads(photos), left_over(photos.parent)) == ([], [])
 
 
 @pytest.mark.parametrize("way", ["copies", "another file system", "hard", "symlink"])
 @pytest.mark.parametrize("changed", [KEEPER, SURPLUS])
 def test_hazard_53_folder_became_a_link_to_a_twin_outside(
-    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str, changed: str
+    fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str, changed: str
 ) -> None:
     """A folder two levels up becomes a link to one outside that holds the same files: nothing outside moves or counts."""
-    photos, plan = prepared(tmp_path, index, monkeypatch, way)
-    outside = tmp_path / "outside"
+    photos, index, plan = prepared(fresh, monkeypatch, way)
+    outside = photos.parents[1] / "outside"
     shutil.copytree((photos / changed).parent, outside)
     (photos / changed).parent.rename(photos / "was")
     (photos / changed).parent.symlink_to(outside)
@@ -244,11 +277,11 @@ def test_hazard_53_folder_became_a_link_to_a_twin_outside(
 
 
 def test_hazard_53_folder_of_a_caption_became_a_link_at_the_last_moment(
-    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch
+    fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A caption behind a link is not moved, and its picture stays with it."""
-    photos = with_copy(tmp_path, index, captions=True)
-    plan, outside = index.plan(), tmp_path / "outside"
+    photos, index = fresh("captions")
+    plan, outside = index.plan(), photos.parents[1] / "outside"
     shutil.copytree(photos / "z", outside)
 
     def swap() -> None:
@@ -265,10 +298,10 @@ def test_hazard_53_folder_of_a_caption_became_a_link_at_the_last_moment(
 
 @pytest.mark.parametrize("change", [overwritten, deleted, replaced_mtime_put_back], ids=lambda one: one.__name__)
 def test_hazard_50_caption_changed_after_it_was_compared(
-    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, change: Change
+    fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
     """A picture whose caption was rewritten at the last moment stays, and the caption with it."""
-    photos = with_copy(tmp_path, index, captions=True)
+    photos, index = fresh("captions")
     plan, caption = index.plan(), (photos / SURPLUS).with_suffix(".txt")
 
     with fault(50, f"caption {change.__name__} after it was compared", root=photos) as case:
@@ -279,10 +312,10 @@ def test_hazard_50_caption_changed_after_it_was_compared(
 
 
 def test_hazard_52_caption_is_back_when_its_picture_was_swapped(
-    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch
+    fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A caption that has moved already comes back when its picture turns out to be another one."""
-    photos = with_copy(tmp_path, index, captions=True)
+    photos, index = fresh("captions")
     plan = index.plan()
 
     with fault(52, "picture swapped behind its caption's back", root=photos) as case:
@@ -290,7 +323,7 @@ def test_hazard_52_caption_is_back_when_its_picture_was_swapped(
             monkeypatch,
             (deeds, "move_in_sidecar"),
             case,
-            lambda: [(photos / SURPLUS).write_bytes(encoded(drawn(51)))] and None,
+            lambda: (photos / SURPLUS).write_bytes(encoded(drawn(51))),
         )
         done = index.carry_out(plan)
 
@@ -308,10 +341,10 @@ def test_hazard_52_caption_is_back_when_its_picture_was_swapped(
     ],
 )
 def test_hazard_42_keeper_changed_after_the_last_look_of_a_link(
-    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str, change: Change
+    fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str, change: Change
 ) -> None:
     """The file that a link replaced is removed only while the bytes that the link leads to are still its own."""
-    photos, plan = prepared(tmp_path, index, monkeypatch, way)
+    photos, index, plan = prepared(fresh, monkeypatch, way)
 
     with fault(42, f"keeper {change.__name__} after the last look, {way}", root=photos) as case:
         behind(monkeypatch, (links, "still_as_confirmed"), case, lambda: change(photos / KEEPER, photos / SURPLUS))
