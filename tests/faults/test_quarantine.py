@@ -45,6 +45,27 @@ def test_hazard_68_one_file_that_cannot_be_moved(
     assert [one.reason for one in done.refused] == [f"cannot be moved: {os.strerror(error)}"]
 
 
+def test_hazard_68_what_was_done_for_a_picture_that_cannot_be_moved_is_taken_back(
+    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caption is back beside it, and the keeper's caption is what it was."""
+    photos = with_copy(tmp_path, index, captions=True)
+    (photos / SURPLUS).with_suffix(".txt").write_text("a mosaic\nof squares\n")
+    before = tree(photos)
+
+    def refusing(source: int, name: str, target: int, new_name: str) -> None:
+        if name == "copy.jpg":
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        REAL_RENAME(source, name, target, new_name)
+
+    with fault(68, "the picture, after its caption", root=photos):
+        monkeypatch.setattr(transfer, "rename_no_replace", refusing)
+        done = index.carry_out(index.plan(on_conflict="merge"))
+
+    assert (done.moved, len(done.refused)) == ((), 1)
+    assert (tree(photos), payloads(photos)) == (before, [])
+
+
 def test_hazard_69_no_quarantine_possible(tmp_path: Path, index: Index, fault: Faults) -> None:
     """Refused with exit code 4; there is no way back to deleting."""
     photos = with_copy(tmp_path, index)
