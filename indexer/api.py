@@ -125,13 +125,18 @@ class Index:
         with self._reading() as database:
             return replay.written(database, made)
 
-    def plan_from(self, lines: Iterable[str], *, isolated: bool = False) -> Plan:
+    def plan_from(self, lines: Iterable[str], *, protect: Iterable[Path] = (), isolated: bool = False) -> Plan:
         """The plan in the lines of a plan file: what still holds as moves, what does not as refusals.
+
+        Args:
+            lines: Of the file.
+            protect: Folders or globs whose files stay whatever the plan says, besides those of the settings.
+            isolated: Pass the settings over.
 
         Raises:
             SafetyError: When the plan is not for this index as it stands, is damaged, or was carried out already.
         """
-        rules = protected(self.path, isolated=isolated)
+        rules = protected(self.path, protect, isolated=isolated)
         with self._reading() as database:
             return replay.read(database, lines, rules)
 

@@ -104,10 +104,13 @@ def settings_quarantine(database: str, *, isolated: bool = False) -> str | None:
     return os.path.join(_home(settings), settings.quarantine) if settings.quarantine else None
 
 
-def protected(database: str, *, isolated: bool = False) -> Rules:
-    """What is protected by the settings alone."""
-    settings = settings_for(database, isolated=isolated)
-    return Rules(protect=_patterns(settings.protect, _home(settings)))
+def protected(database: str, given: Iterable[Place] = (), *, isolated: bool = False) -> Rules:
+    """What is protected by the settings and by the user, and nothing else."""
+    return Rules(protect=_protected(settings_for(database, isolated=isolated), given))
+
+
+def _protected(settings: Settings, given: Iterable[Place]) -> tuple[Pattern, ...]:
+    return _patterns(settings.protect, _home(settings)) + _patterns(given, os.getcwd())
 
 
 def _kinds(settings: Settings, wishes: Wishes, match: MatchRule, action: Action) -> tuple[Kind, ...]:
@@ -138,12 +141,11 @@ def _rules(settings: Settings, wishes: Wishes) -> Rules:
         return _patterns(texts, os.getcwd()) if texts else _patterns(default, _home(settings))
 
     keep = wishes.get("keep") or settings.keep
-    guarded = _patterns(settings.protect, _home(settings)) + _patterns(tuple(wishes.get("protect") or ()), os.getcwd())
     within, across = wishes.get("within"), wishes.get("across")
     rules = Rules(
         keep=keep_terms(keep) if keep else KEEP,
         prefer=chosen(wishes.get("prefer"), settings.prefer),
-        protect=guarded,
+        protect=_protected(settings, wishes.get("protect") or ()),
         only_if_in=chosen(wishes.get("only_if_in"), settings.only_if_in),
         within=chosen(within, () if across else settings.within),
         across=chosen(across, () if within else settings.across),

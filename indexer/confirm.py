@@ -17,7 +17,7 @@ from indexer.moves import Checked, Seen
 from indexer.places import split
 from indexer.plans import Move, Refused, Sidecar
 from indexer.text import printable
-from indexer.transfer import attributes_of, stamp_in
+from indexer.transfer import attributes_of, same_but_ctime, stamp_in
 
 
 def confirm(move: Move) -> Checked | Refused:
@@ -72,6 +72,17 @@ def still_as_confirmed(checked: Checked, source: int, name: str) -> bool:
     with opened_folder(checked.move.keeper.root, parent) as folder:
         stamps = stamp_in(source, name), stamp_in(folder, keeper_name)
     return stamps == (checked.surplus.stamp, checked.keeper.stamp)
+
+
+def keeper_is_the_same(checked: Checked) -> bool:
+    """True while the keeper is the file that was compared, unwritten; that links were made to it does not count."""
+    keeper = checked.move.keeper
+    parent, name = split(keeper.path)
+    try:
+        with opened_folder(keeper.root, parent) as folder:
+            return same_but_ctime(stamp_in(folder, name), checked.keeper.stamp)
+    except OSError:
+        return False
 
 
 def _opened(stack: contextlib.ExitStack, root: str, path: str) -> tuple[int, Seen]:

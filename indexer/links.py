@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-from indexer.confirm import confirm_pair, still_as_confirmed
+from indexer.confirm import confirm_pair, keeper_is_the_same, still_as_confirmed
 from indexer.filesystem import chunks, clone, open_regular, opened_folder, rename_no_replace, stamp_from
 from indexer.moves import Checked, JournalEntry, MoveState
 from indexer.places import split
@@ -53,7 +53,7 @@ def link(entry: JournalEntry, checked: Checked) -> Refused | None:
                 checked = again
             try:
                 _MAKERS[entry.action](entry, checked, folder)
-                swap_in(folder, partial_name(entry), name, checked.surplus.stamp)
+                swap_in(folder, partial_name(entry), name, checked.surplus.stamp, lambda: keeper_is_the_same(checked))
             except BaseException:
                 drop_partial(folder, entry)
                 raise

@@ -12,7 +12,7 @@ from typing import Any
 
 from indexer.errors import SafetyError
 from indexer.groups import Evidence, Kind, MatchRule
-from indexer.plans import Action, Labelling, Move, OnConflict, Plan
+from indexer.plans import LINKS, Action, Labelling, Move, OnConflict, Plan
 
 FORM = 1
 """Of the file; another one is refused."""
@@ -139,6 +139,8 @@ def _damaged(number: int, error: object) -> SafetyError:
 def _header(fields: Mapping[str, Any]) -> Header:
     if fields["form"] != FORM:
         raise ValueError(f"form {fields['form']!r}, this imgindex reads {FORM}")
+    if fields["action"] not in {Action.QUARANTINE, *LINKS}:
+        raise ValueError(f"no action of a plan: {fields['action']!r}")
     conflict, folders = fields["on_conflict"], fields["class_folders"]
     labelling = Labelling(_typed(folders, bool | None), None if conflict is None else OnConflict(conflict))
     return Header(

@@ -167,7 +167,7 @@ def prune(
     if plan is None:
         made = pictures.plan(*(paths or ()), **wishes)
     else:
-        made = pictures.plan_from(output.read_lines(plan), isolated=isolated)
+        made = pictures.plan_from(output.read_lines(plan), protect=protect or (), isolated=isolated)
     if plan_out is not None:
         output.write_lines(plan_out, pictures.plan_lines(made))
         if plan_out != "-" and not quiet:

@@ -68,6 +68,7 @@ def make_batch_folder(quarantine: str) -> str:
         os.makedirs(quarantine, _PRIVATE, exist_ok=True)
         os.mkdir(folder, _PRIVATE)
         sync_folder(quarantine)
+        sync_folder(os.path.dirname(quarantine))
     except OSError as error:
         raise SafetyError(
             f"no quarantine can be made in '{printable(quarantine)}': {error.strerror}",
@@ -258,3 +259,4 @@ def make_folders(root: str, relative: str, mode: int) -> None:
     with opened_folder(root, parent) as folder, contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=folder)
         os.chmod(name, mode, dir_fd=folder)
+        os.fsync(folder)

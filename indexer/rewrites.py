@@ -48,13 +48,11 @@ def _replace(entry: JournalEntry, data: bytes) -> None:
         finally:
             os.close(descriptor)
         rename_no_replace(quarantine, partial_name(entry), quarantine, entry.payload)
-        try:
-            _write(folder, entry, data, status)
-            swap_in(folder, partial_name(entry), name, stamp_from(status))
-        except BaseException:
-            drop_partial(folder, entry)
-            os.unlink(entry.payload, dir_fd=quarantine)
-            raise
+        os.fsync(quarantine)
+        _write(folder, entry, data, status)
+        swap_in(
+            folder, partial_name(entry), name, stamp_from(status)
+        )  # what a failure leaves, `found_rewrite` sorts out
 
 
 def _make(entry: JournalEntry, data: bytes) -> None:
@@ -88,8 +86,11 @@ def rewrite_back(entry: JournalEntry) -> Refused | None:
     parent, name = split(entry.path)
     try:
         with opened_folder(entry.root, parent) as folder:
-            now = stamp_in(folder, name)
-            if digest_in(folder, name) != _after(entry):
+            now, digest = stamp_in(folder, name), digest_in(folder, name)
+            if digest == entry.digest:  # an earlier try came so far
+                drop_payload_name(entry)
+                return None
+            if digest != _after(entry):
                 where = f"; its former version stays at '{printable(entry.payload_path)}'" if entry.digest else ""
                 return Refused(entry.full_path, f"it was changed since{where}")
             if not entry.digest:

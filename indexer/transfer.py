@@ -47,11 +47,26 @@ def _copy_over(source: int, name: str, target: int, new_name: str, entry: Journa
             raise OSError(errno.EBUSY, "the file changed while it was copied")
         os.unlink(name, dir_fd=source)
     except BaseException:
-        for copy in made:
-            os.unlink(copy, dir_fd=target)
+        if _is_at(source, name, status):  # an interrupt may come right after the removal: then the copy is all there is
+            for copy in made:
+                _drop(target, copy)
         raise
     finally:
         os.close(descriptor)
+
+
+def _is_at(folder: int, name: str, status: os.stat_result) -> bool:
+    """True when a name of an open folder still leads to a file that was looked at."""
+    try:
+        return os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), status)
+    except OSError:
+        return False
+
+
+def _drop(folder: int, name: str) -> None:
+    """REMOVES a file of our own, unless it is gone already."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 def copy_verified(descriptor: int, target: int, name: str, digest: bytes) -> None:
@@ -126,7 +141,7 @@ def dress(
     os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, mtime_ns))
 
 
-def swap_in(folder: int, new: str, name: str, expected: Stamp) -> None:
+def swap_in(folder: int, new: str, name: str, expected: Stamp, still_good: Callable[[], bool] = lambda: True) -> None:
     """Puts a new file in the place of an expected one, which is then REMOVED; whatever else lies there stays.
 
     In one step where the file system can exchange two names, so that what took the place at the last moment is noticed
@@ -137,18 +152,24 @@ def swap_in(folder: int, new: str, name: str, expected: Stamp) -> None:
         new: The name of the new file.
         name: The name that it gets.
         expected: The stamp of the file to be replaced; its change time does not count.
+        still_good: Asked when the new file is in place and before the old one is removed; False puts the old one back.
 
     Raises:
-        OSError: EBUSY when another file lies there. The new file is then where it was.
+        OSError: EBUSY when another file lies there, or the new one is no longer good. The new file is then where it was.
     """
     if not same_but_ctime(stamp_in(folder, name), expected):
         raise OSError(errno.EBUSY, "another file took its place")
     if not exchange(folder, new, name):
+        if not still_good():
+            raise OSError(errno.EBUSY, "its keeper changed at the last moment")
         os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
         return
     if not same_but_ctime(stamp_in(folder, new), expected):
         exchange(folder, new, name)
         raise OSError(errno.EBUSY, "another file took its place at the last moment")
+    if not still_good():
+        exchange(folder, new, name)
+        raise OSError(errno.EBUSY, "its keeper changed at the last moment")
     os.unlink(new, dir_fd=folder)
 
 
@@ -171,8 +192,7 @@ def same_but_ctime(left: Stamp, right: Stamp) -> bool:
 
 def drop_partial(folder: int, entry: JournalEntry) -> None:
     """Removes what an interrupted copy left behind."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(partial_name(entry), dir_fd=folder)
+    _drop(folder, partial_name(entry))
 
 
 def digest_in(folder: int, name: str) -> bytes:

@@ -836,11 +836,10 @@ def test_nothing_but_purge_and_moves_unlinks() -> None:
         ("database.py", "_copy"),  # a backup that is complete gets its name
         ("filesystem.py", "rename_no_replace"),  # the old name of a file that has its new one
         ("quarantine.py", "drop_payload_name"),  # purge, recover, and what was put back from a copy
-        ("rewrites.py", "_replace"),  # the copy of a text whose new version could not be put in place
         ("rewrites.py", "rewrite_back"),  # a caption that the prune itself had made
         ("transfer.py", "_copy_over"),  # the source of a verified copy
         ("transfer.py", "copy_verified"),  # a copy that came out wrong
-        ("transfer.py", "drop_partial"),  # files that have names of our own
+        ("transfer.py", "_drop"),  # files that have names of our own
         ("transfer.py", "swap_in"),  # the file that a verified one replaced
         ("transfer.py", "write_new"),  # a file that could not be written to the end
     }
