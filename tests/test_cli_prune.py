@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,7 @@ def test_conflicts_are_treated_as_asked(photos: Path, options: list[str], code: 
         pytest.param(["--only-if-in", "a"], {"z/copy.jpg", "z/half.png"}, id="only if in a"),
         pytest.param(["--only-if-in", "b"], set(), id="only if in b"),
         pytest.param(["--within", "z"], set(), id="within"),
+        pytest.param(["--within", "."], {"z/copy.jpg", "z/half.png"}, id="within the larger"),
         pytest.param(["--across", "a", "z"], {"z/copy.jpg", "z/half.png"}, id="across"),
         pytest.param(["--across", "a", "b"], set(), id="across others"),
         pytest.param(["--kinds", "same"], {"z/half.png"}, id="kinds"),
@@ -244,6 +248,7 @@ def test_links_say_what_was_done(photos: Path, capsys: pytest.CaptureFixture[str
         ["prune", "--across", "a"],
         ["prune", "--link", "soft"],
         ["prune", "--link", "hard", "--kinds", "same"],
+        ["prune", "--link", "hard", "--match", "hash"],
         ["prune", "--keep", "nonsense"],
         ["prune", "--keep", "pixels,pixels"],
         ["prune", "--keep", ""],
@@ -314,3 +319,81 @@ def test_quarantine_of_the_settings_is_used(photos: Path, tmp_path: Path) -> Non
 
     assert run(["prune", "--yes", "-q"]) == 0
     assert list((tmp_path / "out" / ".imgindex-quarantine").rglob("*.jpg"))
+
+
+# --- what is said
+
+
+def test_dry_run_and_real_run_show_the_same_plan(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hazard 126: every line of the plan, conflicts and sidecars included; only the last sentences differ."""
+    run(["prune"])
+    dry = capsys.readouterr().out
+    run(["prune", "--yes"])
+    real = capsys.readouterr().out
+
+    plan, told = dry.rsplit("Nothing was moved.", 1)
+    assert told == " To move the surplus into the quarantine, add --yes\n"
+    assert real.startswith(plan)
+    assert re.fullmatch(
+        r"2 files \([^)]*\) with 1 sidecar moved to the quarantine as run 2\.\n"
+        r"To take it back: imgindex undo 2\. To free the space: imgindex purge\n",
+        real.removeprefix(plan),
+    )
+
+
+def test_only_purge_speaks_of_deleting(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hazard 126: what can be taken back was moved, and what cannot was deleted for good."""
+    (photos / "all.txt").write_text("z/copy.jpg\n")
+    calls = (
+        ["prune"], ["prune", "--link", "hard"], ["prune", "--plan-out", "p.jsonl"], ["prune", "--plan", "p.jsonl"],
+        ["prune", "--yes", "--update", "all.txt"], ["conflicts"], ["quarantine", "list"], ["quarantine", "verify"],
+        ["undo"], ["index", "--jobs", "0"], ["prune", "--yes", "--link", "hard"], ["undo"],
+    )  # fmt: skip
+    for call in calls:
+        run(call)
+    said = capsys.readouterr()
+    run(["prune", "--yes", "-q"])
+    run(["purge", "--older-than", "0s"])
+    told = capsys.readouterr().out
+    run(["purge", "--older-than", "0s", "--yes"])
+
+    assert "delete" not in (said.out + said.err).lower()
+    assert "would be deleted for good; to do it, add --yes" in told
+    assert "deleted for good." in capsys.readouterr().out
+
+
+def test_no_call_ends_in_a_traceback(photos: Path) -> None:
+    """In a process of its own, as people call it: damaged plans, places that are none, all at once."""
+    (photos / "p.jsonl").write_text("{}\n")
+    (photos / "q.jsonl").write_bytes(b"\xff\xfe\n")
+    (photos / "manifest.jsonl").write_text("[1]\n")
+    calls = {
+        ("prune", "--plan", "p.jsonl", "--yes"): 4,
+        ("prune", "--plan", "q.jsonl"): 2,
+        ("prune", "--plan", "."): 2,
+        ("prune", "--plan-out", "missing/p.jsonl"): 2,
+        ("undo", "--from-manifest", "."): 2,
+        ("undo", "99"): 2,
+        ("purge", "--older-than", "never"): 2,
+    }
+
+    found = {
+        call: subprocess.run([sys.executable, "-m", "indexer", *call], check=False, capture_output=True, text=True)
+        for call in calls
+    }
+
+    assert {call: done.returncode for call, done in found.items()} == calls
+    assert not [call for call, done in found.items() if "Traceback" in done.stderr or not done.stderr]
+
+
+def test_conflicts_are_listed_and_nothing_is_changed(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With exit code 0: to list them is what was asked for."""
+    before = tree(photos)
+    found = run(["conflicts"])
+    shown = capsys.readouterr().out
+    none = run(["conflicts", "--no-class-folders"])
+
+    assert (found, none, tree(photos)) == (0, 0, before)
+    assert "1 group with labels that disagree." in shown
+    assert "dog/1.jpg  (class 'dog' instead of 'cat')" in shown
+    assert capsys.readouterr().out == "No labels disagree.\n"

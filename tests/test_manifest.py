@@ -1,8 +1,9 @@
-"""The way back without the database, and what the quarantine says of itself."""
+"""The way back without the database: the manifest beside quarantined files is enough."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from support import aged, make_photos, tree
 
 from indexer import Index
+from indexer.drawing import drawn, encoded
 from indexer.errors import UsageError
 from indexer.undo import undo_from_manifest
 
@@ -148,66 +150,6 @@ def test_place_without_a_manifest_is_an_error(tmp_path: Path) -> None:
         undo_from_manifest(str(tmp_path / "missing"))
 
 
-# --- list, verify, purge
-
-
-def test_quarantine_is_listed_oldest_first(photos: Path, index: Index) -> None:
-    """Pictures, sidecars, and former versions of texts, with where they lie now."""
-    pruned(photos, index)
-
-    found = index.quarantined()
-
-    assert [Path(one.entry.full_path).name for one in found] == ["0.txt", "copy.txt", "copy.jpg", "all.txt"]
-    assert all(Path(one.entry.payload_path).exists() for one in found)
-    assert index.quarantined(run=99) == []
-
-
-def test_verify_names_what_is_altered_missing_and_unknown(photos: Path, index: Index) -> None:
-    """And nothing when all is well."""
-    quarantine = pruned(photos, index)
-    well = index.verify_quarantine()
-    places = {Path(one.entry.full_path).name: Path(one.entry.payload_path) for one in index.quarantined()}
-    places["copy.jpg"].write_bytes(b"altered")
-    places["copy.txt"].unlink()
-    (batch(quarantine) / "stranger.jpg").write_bytes(b"unknown")
-    (quarantine / "other").mkdir()
-    (quarantine / "other" / "00000001.jpg").write_bytes(b"of another index")
-
-    number, problems = index.verify_quarantine()
-
-    assert well == (4, ())
-    assert number == 4
-    wanted = {"00000001.jpg", places["copy.jpg"].name, places["copy.txt"].name, "stranger.jpg"}
-    assert {Path(one.path).name for one in problems} == wanted
-
-
-def test_purge_goes_until_enough_is_free_and_takes_sidecars_along(photos: Path, index: Index) -> None:
-    """The oldest picture first, with its caption and the former version of its keeper's; a dry run tells the same."""
-    pruned(photos, index)
-    shutil.copy2(photos / "b" / "1.jpg", photos / "z" / "late.jpg")
-    aged(photos / "z" / "late.jpg", seconds=-500)
-    index.update(photos, jobs=0)
-    index.carry_out(index.plan())
-    late = (photos / "b" / "1.jpg").stat().st_size
-
-    told = index.purge(0, keep_bytes=late + 30)
-    done = index.purge(0, keep_bytes=late + 30, dry_run=False)
-
-    assert [one.path for one in told.moved] == [one.path for one in done.moved] == [str(photos / "z" / "copy.jpg")]
-    assert [Path(one.entry.full_path).name for one in index.quarantined()] == ["all.txt", "late.jpg"]
-    assert index.purge(3600, keep_bytes=1, dry_run=False).moved == ()
-
-
-def test_purge_keeps_the_former_version_of_a_list_that_is_gone(photos: Path, index: Index) -> None:
-    """It may be the last one."""
-    pruned(photos, index)
-    (photos / "all.txt").unlink()
-
-    done = index.purge(0, dry_run=False)
-
-    assert [Path(one.path).name for one in done.refused] == ["all.txt"]
-
-
 @pytest.mark.parametrize("name", ["all.txt", "a/0.txt"])
 def test_undo_leaves_a_text_that_was_changed_since(photos: Path, index: Index, name: str) -> None:
     """What somebody wrote after the prune is not overwritten; the former version stays in the quarantine."""
@@ -220,3 +162,156 @@ def test_undo_leaves_a_text_that_was_changed_since(photos: Path, index: Index, n
     assert "changed since" in done.refused[0].reason
     assert (photos / name).read_text() == "mine\n"
     assert (photos / "z" / "copy.jpg").exists()
+
+
+# --- links, several prunes, names
+
+
+@pytest.mark.parametrize("link", ["hard", "symlink"])
+def test_manifest_makes_links_files_of_their_own_again(photos: Path, index: Index, link: str) -> None:
+    """With the bytes, permissions and times that they had, though nothing of them lies in the quarantine."""
+    copy = photos / "z" / "copy.jpg"
+    copy.chmod(0o604)
+    before = tree(photos)
+    index.carry_out(index.plan(link=link))
+    linked = copy.samefile(photos / "a" / "0.jpg")
+    Path(index.path).unlink()
+
+    done = undo_from_manifest(str(photos.parent / ".imgindex-quarantine"))
+
+    assert linked
+    assert (len(done.moved), done.refused, tree(photos)) == (1, (), before)
+    assert (copy.stat().st_nlink, copy.is_symlink()) == (1, False)
+
+
+def test_manifest_leaves_what_took_the_place_of_a_link(photos: Path, index: Index) -> None:
+    """It is no longer the link that was made."""
+    index.carry_out(index.plan(link="hard"))
+    (photos / "z" / "copy.jpg").unlink()
+    (photos / "z" / "copy.jpg").write_bytes(b"new")
+    between = tree(photos)
+
+    done = undo_from_manifest(str(photos.parent / ".imgindex-quarantine"))
+
+    assert (done.moved, len(done.refused)) == ((), 1)
+    assert tree(photos) == between
+
+
+def test_manifests_are_taken_back_newest_first(photos: Path, index: Index) -> None:
+    """Two prunes wrote to the same caption: each finds it as it left it."""
+    before = tree(photos)
+    quarantine = pruned(photos, index)
+    late, text = photos / "z" / "late.jpg", photos / "z" / "late.txt"
+    shutil.copy2(photos / "a" / "0.jpg", late)
+    aged(late, seconds=-500)
+    text.write_text("seen from above\n")
+    between = {name: file for name, file in tree(photos).items() if name.startswith("z/")}
+    index.update(photos, jobs=0)
+    index.carry_out(index.plan(on_conflict="merge"))
+    merged = (photos / "a" / "0.txt").read_text()
+    Path(index.path).unlink()
+
+    done = undo_from_manifest(str(quarantine))
+
+    assert merged == "a mosaic\nof squares\nseen from above\n"
+    assert done.refused == ()
+    assert tree(photos) == before | between
+
+
+def test_manifest_gives_back_odd_names(tmp_path: Path, index: Index) -> None:
+    """Bytes that are not UTF-8, newlines, quotes, and a sidecar with such a name."""
+    folder = tmp_path / "odd"
+    for name in (b"a.jpg", b"caf\xe9.jpg", b"new\nline.jpg", b'quote".jpg', b"caf\xe9.txt"):
+        place = folder / os.fsdecode(name)
+        folder.mkdir(exist_ok=True)
+        place.write_bytes(encoded(drawn(1)) if name.endswith(b".jpg") else b"coffee\n")
+    (folder / "a.txt").write_text("coffee\n")
+    index.update(folder, jobs=0)
+    before = tree(folder)
+    done = index.carry_out(index.plan(on_conflict="prune"), max_share=1)
+    Path(index.path).unlink()
+
+    undone = undo_from_manifest(str(tmp_path / ".imgindex-quarantine"))
+
+    assert (len(done.moved), len(undone.moved), undone.refused) == (3, 3, ())
+    assert tree(folder) == before
+
+
+def test_manifest_makes_folders_that_are_gone(photos: Path, index: Index) -> None:
+    """With the permissions that they had."""
+    (photos / "z").chmod(0o750)
+    before = tree(photos)
+    quarantine = pruned(photos, index)
+    (photos / "z").rmdir()
+
+    done = undo_from_manifest(str(quarantine))
+
+    assert done.refused == ()
+    assert tree(photos) == before
+    assert (photos / "z").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize("harm", ["altered", "gone"])
+def test_manifest_names_what_is_not_as_it_was(photos: Path, index: Index, harm: str) -> None:
+    """The picture stays away, and what belongs to it stays with it; the list comes back."""
+    quarantine = pruned(photos, index)
+    (payload,) = quarantine.rglob("*.jpg")
+    payload.unlink() if harm == "gone" else payload.write_bytes(b"altered")
+
+    done = undo_from_manifest(str(quarantine))
+
+    assert [Path(one.path).name for one in done.moved] == ["all.txt"]
+    assert [Path(one.path).name for one in done.refused] == ["copy.jpg", "copy.txt", "0.txt"]
+    assert payload.name in done.refused[0].reason
+    assert {one.reason for one in done.refused[1:]} == {"it stays with its picture"}
+
+
+def test_index_is_right_after_a_manifest_without_an_undo(photos: Path, index: Index) -> None:
+    """The files are found again, nothing is decoded, and the plan is what it was."""
+    plan = index.plan()
+    undo_from_manifest(str(pruned(photos, index)))
+
+    report = index.update(photos, jobs=0)
+
+    assert (report.files, report.new, report.decoded, report.gone) == (7, 1, 0, 0)
+    assert [one.surplus.member.path for one in index.plan().moves] == [one.surplus.member.path for one in plan.moves]
+    assert index.plan().conflicts[0].differences == plan.conflicts[0].differences
+
+
+# --- damage
+
+
+FIELDS = (
+    "id", "action", "payload", "base", "base_from_here", "path", "digest", "size", "mtime_ns", "inode", "mode",
+    "folder_mode", "kind", "keeper", "keeper_digest", "owner", "extra",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_manifest_without_a_field_moves_nothing(photos: Path, index: Index, field: str) -> None:
+    """Each field is needed."""
+    quarantine = pruned(photos, index)
+    manifest = batch(quarantine) / "manifest.jsonl"
+    *lines, last = [json.loads(line) for line in manifest.read_text().splitlines()]
+    del last[field]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in (*lines, last)))
+    between = tree(photos.parent)
+
+    with pytest.raises(UsageError, match=f"line 4 of the manifest.*damaged.*{field}"):
+        undo_from_manifest(str(quarantine))
+
+    assert tree(photos.parent) == between
+
+
+@pytest.mark.parametrize("line", [b"{", b"null", b"[]", b"7", b'"a"', b"\xff\xfe", b"{}", b""], ids=str)
+def test_one_damaged_manifest_of_several_moves_nothing(photos: Path, index: Index, line: bytes) -> None:
+    """All are read before the first file is moved."""
+    quarantine = pruned(photos, index)
+    (quarantine / "0123").mkdir()
+    (quarantine / "0123" / "manifest.jsonl").write_bytes(line + b"\n")
+    between = tree(photos.parent)
+
+    with pytest.raises(UsageError, match="line 1 of the manifest"):
+        undo_from_manifest(str(quarantine))
+
+    assert tree(photos.parent) == between

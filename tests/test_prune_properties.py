@@ -132,7 +132,7 @@ def assert_nothing_else_changed(before: Tree, after: Tree, plan: Plan, photos: P
 def test_prune_keeps_its_promises(
     files: list[File], wishes: dict[str, Any], pairs: dict[str, Any], dropped: int | None
 ) -> None:
-    """No content is lost, protected files stay, every surplus has its own keeper, undo is exact, a second prune is empty."""
+    """No content is lost, protected files stay, each surplus has its keeper, undo is exact, a second prune is empty."""
     place = Path(tempfile.mkdtemp(prefix="imgindex-property-"))
     try:
         photos = place / "data" / "photos"
@@ -166,7 +166,7 @@ def test_prune_keeps_its_promises(
         assert again.moves == () or dropped is not None
         assert undone is None or undone.refused == ()
         assert tree(photos) == before
-        assert not [path for path in place.rglob("*.part")]
+        assert not list(place.rglob("*.part"))
     finally:
         shutil.rmtree(place)
 

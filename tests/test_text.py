@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.text import bytes_text, count_text, printable, seconds_from, time_text
+from indexer.text import bytes_from, bytes_text, count_text, printable, seconds_from, time_text
 
 ANY_CHARACTER = st.text(st.characters(exclude_categories=()))
 """Lone surrogates, controls and unassigned characters too."""
@@ -175,6 +175,66 @@ def test_seconds_from_refuses_what_is_no_span(span: str) -> None:
     """Anything else is refused with the span as typed and examples."""
     with pytest.raises(ValueError, match=re.escape(f"not a span of time: {span!r} (try 30d, 12h or 90s)")):
         seconds_from(span)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        pytest.param("0", 0, id="nothing"),
+        pytest.param("7", 7, id="bare number is bytes"),
+        pytest.param("7B", 7, id="bytes"),
+        pytest.param("2kB", 2_000, id="thousands"),
+        pytest.param("2KiB", 2_048, id="binary thousands"),
+        pytest.param("500MB", 500_000_000, id="millions"),
+        pytest.param("500 MB", 500_000_000, id="a space between"),
+        pytest.param("  500mb ", 500_000_000, id="lower case and spaces around"),
+        pytest.param("3MiB", 3_145_728, id="binary millions"),
+        pytest.param("10G", 10_000_000_000, id="without the B"),
+        pytest.param("1.5GB", 1_500_000_000, id="fraction"),
+        pytest.param("0.5Gi", 536_870_912, id="binary fraction without the B"),
+        pytest.param("2TB", 2_000_000_000_000, id="trillions"),
+        pytest.param("1PiB", 1_125_899_906_842_624, id="binary quadrillions"),
+        pytest.param("007", 7, id="leading zeros"),
+    ],
+)
+def test_bytes_from(text: str, size: int) -> None:
+    """A size is a number and a unit, decimal unless it says binary (worked by hand)."""
+    assert bytes_from(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("MB", id="unit alone"),
+        pytest.param("-1MB", id="negative"),
+        pytest.param("+1MB", id="signed"),
+        pytest.param(".5MB", id="no digit before the point"),
+        pytest.param("5.MB", id="no digit behind the point"),
+        pytest.param("1,000", id="comma"),
+        pytest.param("1_000", id="underscore"),
+        pytest.param("1e9", id="exponent"),
+        pytest.param("nan", id="no number"),
+        pytest.param("1EB", id="unknown unit"),
+        pytest.param("1MB2KB", id="two units"),
+        pytest.param("1 0MB", id="two numbers"),
+        pytest.param("5%", id="share"),
+        pytest.param("٣MB", id="digit of another script"),
+        pytest.param("²", id="superscript"),
+        pytest.param("9" * 16, id="more than any disk"),
+    ],
+)
+def test_bytes_from_refuses_what_is_no_size(text: str) -> None:
+    """Anything else is refused with the size as typed and examples."""
+    with pytest.raises(ValueError, match=re.escape(f"not a size: {text!r} (try 500MB, 10GB or 2GiB)")):
+        bytes_from(text)
+
+
+@given(st.integers(0, 10**12))
+def test_bytes_from_reads_what_is_whole(size: int) -> None:
+    """Any number of bytes, in bytes and in thousands of them."""
+    assert bytes_from(str(size)) == size
+    assert bytes_from(f"{size} kB") == size * 1000
 
 
 @pytest.mark.usefixtures("_india")
