@@ -49,16 +49,7 @@ COMMANDS = {
     "symlink": ("prune", "--yes", "--link", "symlink"),
 }
 """`recover` is an `index` after a prune that was killed half-way."""
-MOST = {
-    "prune": 12,
-    "undo": 9,
-    "purge": 4,
-    "recover": 6,
-    "link": 5,
-    "undo of links": 4,
-    "symlink": 3,
-    "undo of symlinks": 2,
-}
+MOST = {"prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
 """Kill points of each command in the short form, spread evenly over its calls."""
 SKIPPED_OPENS = 0.95
 """This share of the `openat` calls is the interpreter loading its modules: only the last ones are the command's own."""
