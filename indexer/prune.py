@@ -112,7 +112,7 @@ def over_limits(database: Database, plan: Plan, limits: Limits) -> tuple[str, st
         roots = queries.root_summaries(tx, database.bases(queries.roots(tx)))
     for root in roots:
         going = sum(move.surplus.member.root == root.path for move in plan.moves)
-        if going > limits.max_share * root.files:
+        if going > limits.max_share * root.files + 1e-6:  # 0.58 of 50 is 28.999…
             share = going / max(root.files, 1)
             message = (
                 f"the plan would take {going:,} of the {root.files:,} files of '{printable(root.path)}' ({share:.0%})"

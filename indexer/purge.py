@@ -90,9 +90,13 @@ def _deleted(database: Database, deeds: Iterable[tuple[JournalEntry, ...]]) -> I
     chosen = list(deeds)
     entries = [entry for deed in chosen for entry in deed]
     write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.PURGING))
-    answers = {entry.entry_id: delete(entry) for entry in entries}
+    answers: dict[int, Refused | None] = {}
+    for first, *others in chosen:
+        answers[first.entry_id] = refused = delete(first)
+        answers |= {other.entry_id: refused or delete(other) for other in others}  # what stays keeps what belongs to it
     sync(entries)
     write_states(database, {key: MoveState.MOVED if refused else MoveState.PURGED for key, refused in answers.items()})
     for first, *others in chosen:
         yield told(first, answers[first.entry_id], len(others))
-        yield from (refused for other in others if (refused := answers[other.entry_id]))
+        if answers[first.entry_id] is None:
+            yield from (refused for other in others if (refused := answers[other.entry_id]))
