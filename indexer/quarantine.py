@@ -255,7 +255,7 @@ def make_folders(root: str, relative: str, mode: int) -> None:
     if not relative:
         return
     parent, name = split(relative)
-    make_folders(root, parent, 0o777)
+    make_folders(root, parent, 0o755)
     with opened_folder(root, parent) as folder, contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=folder)
         os.chmod(name, mode, dir_fd=folder)
