@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import chain
 
 from indexer.filesystem import folder_exists
@@ -17,6 +17,7 @@ from indexer.quarantine import (
     move_back,
     move_in,
     move_in_sidecar,
+    payload_digest,
     places_taken,
     stamp_at,
 )
@@ -81,7 +82,7 @@ def found_state(entry: JournalEntry) -> MoveState:
 def _found_move(entry: JournalEntry) -> MoveState:
     at_source, at_quarantine, one_file = places_taken(entry)
     if at_source and at_quarantine and entry.state is not MoveState.PURGING:
-        if not one_file and digest_at(entry.root, entry.path) != entry.digest:
+        if not one_file and not _both_hold_it(entry):
             return MoveState.MOVED
         drop_payload_name(entry)
         at_quarantine = False
@@ -94,11 +95,34 @@ def _found_move(entry: JournalEntry) -> MoveState:
     return MoveState.MISSING
 
 
+def _both_hold_it(entry: JournalEntry) -> bool:
+    """True when the file at the old place and the one in quarantine hold the journalled bytes: one is a copy to spare."""
+    try:
+        return digest_at(entry.root, entry.path) == payload_digest(entry) == entry.digest
+    except OSError:
+        return False
+
+
 def found_back(entry: JournalEntry) -> Stamp | None:
     """The stamp of a quarantined file that somebody else brought back already; None when nobody did."""
     if entry.action is not Action.QUARANTINE or has_payload(entry):
         return None
     return stamp_at(entry.root, entry.path) if digest_at(entry.root, entry.path) == entry.digest else None
+
+
+def is_former(entry: JournalEntry, back: Container[int]) -> bool:
+    """True for a text that an earlier undo made what it was.
+
+    Args:
+        entry: Of any file.
+        back: Ids of the entries whose files are back: a text that was made for the sake of one of them was removed then,
+            and what lies there now is somebody's.
+    """
+    if entry.action is not Action.REWRITE:
+        return False
+    if not entry.digest:
+        return entry.owner_id in back
+    return not has_payload(entry) and digest_at(entry.root, entry.path) == entry.digest
 
 
 def delete(entry: JournalEntry) -> Refused | None:

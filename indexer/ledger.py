@@ -156,6 +156,12 @@ def quarantine_folders(tx: Connection) -> list[str]:
     return list(tx.execute(select(journal.c.quarantine).distinct()).scalars())
 
 
+def linked_keepers(tx: Connection) -> set[str]:
+    """The stored paths of the files that symbolic links made by prunes lead to."""
+    linked = (journal.c.action == Action.SYMLINK, journal.c.state == MoveState.MOVED)
+    return set(tx.execute(select(journal.c.keeper).where(*linked)).scalars())
+
+
 def shared_paths(tx: Connection) -> set[tuple[int, str]]:
     """The files that share their keeper's blocks, by root id and path relative to it."""
     shared = (journal.c.action == Action.REFLINK, journal.c.state == MoveState.MOVED)

@@ -11,7 +11,7 @@ what was done.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
 
 from sqlalchemy import Connection
@@ -149,15 +149,25 @@ def _planned(
     """
     with database.writing(durable=True) as tx:
         alive = ledger.live_files(tx, [answer.move.keeper.file_id for answer in checked])
-        sound = [one for one in checked if alive.get(one.move.keeper.file_id) == one.move.keeper.digest]
+        led_to = ledger.linked_keepers(tx)
+        problems = [_problem(database, one, alive, led_to) for one in checked]
+        sound = [one for one, problem in zip(checked, problems, strict=True) if not problem]
         ids = count(ledger.next_entry(tx))
         deeds = [deed_of(run, ids, one) for one in sound]
         rows = [row_of(database, entry, bases) for deed in deeds for entry in deed.entries]
         if rows:
             ledger.journal_plan(tx, rows)
-    kept = {id(one) for one in sound}
-    gone = [one.move.surplus.member.full_path for one in checked if id(one) not in kept]
-    return deeds, [Refused(path, "the index no longer knows its keeper as it was") for path in gone]
+    told_apart = zip(checked, problems, strict=True)
+    return deeds, [Refused(one.move.surplus.member.full_path, problem) for one, problem in told_apart if problem]
+
+
+def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], led_to: Container[str]) -> str:
+    """Why the index is against a move, empty when it is not."""
+    if alive.get(checked.move.keeper.file_id) != checked.move.keeper.digest:
+        return "the index no longer knows its keeper as it was"
+    if database.stored(checked.move.surplus.member.full_path) in led_to:
+        return "symbolic links lead to it: undo the run that made them first"
+    return ""
 
 
 def _write_result(tx: Connection, deed: Deed, answer: Refused | None) -> None:

@@ -12,7 +12,7 @@ from indexer.journal import batches, entry_of, finished, started, sync, told, wr
 from indexer.moves import JournalEntry, Moved, MoveReport, MoveState
 from indexer.places import joined
 from indexer.plans import LINKS, Action, Refused
-from indexer.quarantine import digest_at, is_quarantined
+from indexer.quarantine import digest_at, is_payload, is_quarantined
 from indexer.records import Tick, no_progress
 
 
@@ -39,11 +39,7 @@ def purge(
         refusals = [_keeper_missing(database, entries[0]) for entries in batch]
         sound = [entries for entries, refused in zip(batch, refusals, strict=True) if refused is None]
         done += [refused for refused in refusals if refused]
-        done += (
-            _deleted(database, sound)
-            if not dry_run
-            else [told(entries[0], None, len(entries) - 1) for entries in sound]
-        )
+        done += _told(sound) if dry_run else _deleted(database, sound)
         tick("purge", len(batch), len(deeds))
     return finished(database, run_id, done, started_s)
 
@@ -79,8 +75,14 @@ def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         copies = ledger.live_copies(tx, entry.keeper_digest)
+        led_to = database.stored(entry.full_path) in ledger.linked_keepers(tx)
+    if led_to:
+        return Refused(
+            entry.full_path, "symbolic links lead to it: undo the run that made them, or the one that moved it"
+        )
     outside = [(bases[root_id], path) for root_id, path in copies if not is_quarantined(joined(bases[root_id], path))]
-    if any(digest_at(root, path) == entry.keeper_digest for root, path in outside):
+    standing = ((root, path) for root, path in outside if not is_payload(entry, root, path))
+    if any(digest_at(root, path) == entry.keeper_digest for root, path in standing):
         return None
     return Refused(entry.full_path, "no indexed file stands for it any more: it may be the last copy")
 

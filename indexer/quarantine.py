@@ -15,7 +15,7 @@ from indexer.confirm import confirm_pair, still_as_confirmed
 from indexer.errors import SafetyError
 from indexer.filesystem import opened_folder
 from indexer.moves import Checked, JournalEntry
-from indexer.places import split
+from indexer.places import joined, split
 from indexer.plans import Refused
 from indexer.records import Stamp
 from indexer.scan import QUARANTINE
@@ -190,6 +190,14 @@ def lying_in(quarantine: str) -> list[str]:
 def has_payload(entry: JournalEntry) -> bool:
     """True when something lies in the quarantine under an entry's name."""
     return os.path.lexists(entry.payload_path)
+
+
+def is_payload(entry: JournalEntry, root: str, path: str) -> bool:
+    """True when a file of a root is what lies in the quarantine, seen through a link or a mount: no copy of it."""
+    try:
+        return os.path.samefile(joined(root, path), entry.payload_path)
+    except OSError:
+        return False
 
 
 def stamp_at(root: str, path: str) -> Stamp | None:

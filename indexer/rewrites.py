@@ -87,8 +87,9 @@ def rewrite_back(entry: JournalEntry) -> Refused | None:
     try:
         with opened_folder(entry.root, parent) as folder:
             now, digest = stamp_in(folder, name), digest_in(folder, name)
-            if digest == entry.digest:  # an earlier try came so far
-                drop_payload_name(entry)
+            if digest == entry.digest:  # an earlier try, or one without the database, came so far
+                with contextlib.suppress(FileNotFoundError):
+                    drop_payload_name(entry)
                 return None
             if digest != _after(entry):
                 where = f"; its former version stays at '{printable(entry.payload_path)}'" if entry.digest else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from indexer import ledger
 from indexer.database import Database
-from indexer.deeds import found_back, take_back
+from indexer.deeds import found_back, is_former, take_back
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
 from indexer.journal import BATCH, batches, entry_of, finished, is_indexed, sync, told, write_states
@@ -70,7 +70,8 @@ def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
     tick("bring back", 0, total)
     for entries in manifests:
         refused: set[int] = set()
-        away = (entry for entry in reversed(entries) if found_back(entry) is None)
+        back = {entry.entry_id for entry in entries if found_back(entry)}
+        away = (entry for entry in reversed(entries) if entry.entry_id not in back and not is_former(entry, back))
         for batch in batches(away):
             answers = list(_taken_back(batch, refused))
             sync(batch)
@@ -105,8 +106,8 @@ def _taken_back(entries: Iterable[JournalEntry], refused: set[int]) -> Iterator[
             yield entry, Refused(entry.full_path, "it stays with its picture")
             continue
         answer = found_back(entry) or take_back(entry)
-        if isinstance(answer, Refused):
-            refused.add(entry.entry_id)
+        if isinstance(answer, Refused):  # what a refused caption was merged into may be all that is left of it
+            refused.add(entry.entry_id if entry.owner_id is None else entry.owner_id)
         yield entry, answer
 
 
