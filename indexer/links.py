@@ -53,13 +53,40 @@ def link(entry: JournalEntry, checked: Checked) -> Refused | None:
                 checked = again
             try:
                 _MAKERS[entry.action](entry, checked, folder)
-                swap_in(folder, partial_name(entry), name, checked.surplus.stamp, lambda: keeper_is_the_same(checked))
+                swap_in(
+                    folder,
+                    partial_name(entry),
+                    name,
+                    checked.surplus.stamp,
+                    lambda old: _still_copies(entry, checked, folder, old),
+                )
             except BaseException:
-                drop_partial(folder, entry)
+                _drop_link(entry, checked, folder, name)
                 raise
     except OSError as error:
         return Refused(entry.full_path, f"cannot be replaced by a link: {error.strerror or error}")
     return None
+
+
+def _still_copies(entry: JournalEntry, checked: Checked, folder: int, old: str) -> bool:
+    """True when a file that is about to be removed, and its keeper, still hold the bytes that were compared.
+
+    They are read: a write that puts size and modification time back shows in nothing else.
+    """
+    keeper = checked.move.keeper
+    try:
+        spare = digest_in(folder, old)
+    except OSError:
+        return False
+    return keeper_is_the_same(checked) and spare == digest_at(keeper.root, keeper.path) == entry.digest
+
+
+def _drop_link(entry: JournalEntry, checked: Checked, folder: int, name: str) -> None:
+    """Removes a link that did not get its place; when it did, the file has the link's name, and `found_link` goes on."""
+    file = checked.surplus.stamp.inode
+    inodes = [status and _inode(status) for status in (_place(folder, name), _place(folder, partial_name(entry)))]
+    if inodes[0] == file or inodes[1] != file:
+        drop_partial(folder, entry)
 
 
 def _hard(entry: JournalEntry, checked: Checked, folder: int) -> None:

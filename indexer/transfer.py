@@ -141,7 +141,13 @@ def dress(
     os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, mtime_ns))
 
 
-def swap_in(folder: int, new: str, name: str, expected: Stamp, still_good: Callable[[], bool] = lambda: True) -> None:
+def swap_in(
+    folder: int,
+    new: str,
+    name: str,
+    expected: Stamp,
+    still_good: Callable[[str], bool] = lambda _old: True,
+) -> None:
     """Puts a new file in the place of an expected one, which is then REMOVED; whatever else lies there stays.
 
     In one step where the file system can exchange two names, so that what took the place at the last moment is noticed
@@ -152,7 +158,7 @@ def swap_in(folder: int, new: str, name: str, expected: Stamp, still_good: Calla
         new: The name of the new file.
         name: The name that it gets.
         expected: The stamp of the file to be replaced; its change time does not count.
-        still_good: Asked when the new file is in place and before the old one is removed; False puts the old one back.
+        still_good: Asked right before the old file is removed, with the name that it has then; False puts it back.
 
     Raises:
         OSError: EBUSY when another file lies there, or the new one is no longer good. The new file is then where it was.
@@ -160,16 +166,16 @@ def swap_in(folder: int, new: str, name: str, expected: Stamp, still_good: Calla
     if not same_but_ctime(stamp_in(folder, name), expected):
         raise OSError(errno.EBUSY, "another file took its place")
     if not exchange(folder, new, name):
-        if not still_good():
-            raise OSError(errno.EBUSY, "its keeper changed at the last moment")
+        if not still_good(name):
+            raise OSError(errno.EBUSY, "it or its keeper changed at the last moment")
         os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
         return
     if not same_but_ctime(stamp_in(folder, new), expected):
         exchange(folder, new, name)
         raise OSError(errno.EBUSY, "another file took its place at the last moment")
-    if not still_good():
+    if not still_good(new):
         exchange(folder, new, name)
-        raise OSError(errno.EBUSY, "its keeper changed at the last moment")
+        raise OSError(errno.EBUSY, "it or its keeper changed at the last moment")
     os.unlink(new, dir_fd=folder)
 
 

@@ -239,7 +239,7 @@ def test_links_say_what_was_done(photos: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["prune", "--plan-out", "p.jsonl", "--yes"],
+        ["prune", "--plan-out", "new.jsonl", "--yes"],
         ["prune", "--plan", "p.jsonl", "--keep", "oldest"],
         ["prune", "--plan", "p.jsonl", "a"],
         ["prune", "--plan", "p.jsonl", "--link", "hard"],

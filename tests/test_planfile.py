@@ -106,6 +106,7 @@ def test_comments_and_blank_lines_count_for_line_numbers_alone() -> None:
         pytest.param("after_run", None, id="no run"),
         pytest.param("action", ["hard"], id="a list of actions"),
         pytest.param("action", "delete", id="unknown action"),
+        pytest.param("action", "rewrite", id="an action of texts, which undo would not understand"),
         pytest.param("match", None, id="no match"),
         pytest.param("unconfirmed", "no", id="a text for a truth"),
         pytest.param("unconfirmed", 0, id="a number for a truth"),
