@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, LargeBinary, and_, literal, or_, true
 
 from indexer.places import Place, split
 from indexer.schema import file, folder
+
+IN_ONE = 10_000
+"""Values in one question."""
 
 
 def files_with_folders() -> Any:
@@ -63,3 +66,10 @@ def new_id(result: CursorResult[Any]) -> int:
     if key is None:
         raise AssertionError("not the result of one insertion")
     return int(key[0])
+
+
+def in_parts(tx: Connection, query: Any, column: Any, values: Iterable[Any]) -> Iterable[Any]:
+    """The rows of a query whose column has one of the values, however many these are."""
+    ordered = sorted(set(values))
+    for start in range(0, len(ordered), IN_ONE):
+        yield from tx.execute(query.where(column.in_(ordered[start : start + IN_ONE])))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from dataclasses import replace
 from itertools import chain
 
 from indexer.filesystem import folder_exists
 from indexer.links import found_link, link, link_back
-from indexer.moves import Deed, JournalEntry, MoveState
+from indexer.moves import Deed, Done, JournalEntry, MoveState
 from indexer.plans import LINKS, Action, Refused
 from indexer.quarantine import (
     delete_payload,
@@ -19,25 +20,48 @@ from indexer.quarantine import (
     move_in_sidecar,
     payload_digest,
     places_taken,
+    put_back,
     stamp_at,
 )
 from indexer.records import Stamp
 from indexer.rewrites import found_rewrite, rewrite, rewrite_back
 
 
-def do(deed: Deed) -> Refused | None:
+def do(deed: Deed) -> Done:
     """Does all that is to be done for a surplus file, or, when one part of it is refused, nothing.
 
     The picture comes last: what comes before it is taken back when it cannot be moved.
     """
     done: list[JournalEntry] = []
     for entry, answer in chain(_merged(deed), _moved_sidecars(deed), _moved_picture(deed)):
-        if answer is not None:
-            for earlier in reversed(done):
-                take_back(earlier)
-            return Refused(deed.picture.full_path, _reason(deed, entry, answer))
+        state = state_after(entry, answer)
+        if answer is not None and not _is_done(entry, state):
+            states = dict.fromkeys((one.entry_id for one in deed.entries), MoveState.ABORTED)
+            states |= {earlier.entry_id: _taken_back(earlier) for earlier in reversed(done)} | {entry.entry_id: state}
+            return Done(Refused(deed.picture.full_path, _reason(deed, entry, answer)), states)
         done.append(entry)
-    return None
+    states = dict.fromkeys((one.entry_id for one in deed.entries), MoveState.MOVED)
+    for entry, sidecar in zip(deed.sidecars, deed.checked.move.sidecars, strict=True):
+        if sidecar.shared:  # it stays while another of its pictures is there
+            states[entry.entry_id] = found_state(entry)
+    return Done(None, states)
+
+
+def _is_done(entry: JournalEntry, state: MoveState) -> bool:
+    """True for a deed that was done, though the system reported an error: what lies in quarantine is the file itself."""
+    return state is MoveState.MOVED and not (entry.action is Action.QUARANTINE and _is_another(entry))
+
+
+def state_after(entry: JournalEntry, answer: Refused | None) -> MoveState:
+    """Where a planned deed stands by what came of it; the disk is asked when the system reported an error."""
+    if answer is None:
+        return MoveState.MOVED
+    return found_state(entry) if answer.unsure else MoveState.ABORTED
+
+
+def _taken_back(entry: JournalEntry) -> MoveState:
+    """Where a deed stands after it was taken back as the picture that it was done for stays."""
+    return found_state(entry) if isinstance(take_back(entry), Refused) else MoveState.ABORTED
 
 
 def _merged(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
@@ -61,9 +85,13 @@ def _reason(deed: Deed, entry: JournalEntry, answer: Refused) -> str:
 
 def take_back(entry: JournalEntry) -> Stamp | Refused | None:
     """Brings a file back to what and where it was: its stamp there for pictures and sidecars, None for texts."""
-    if entry.action is Action.REWRITE:
-        return rewrite_back(entry)
-    return link_back(entry) if entry.action in LINKS else move_back(entry)
+    back = rewrite_back if entry.action is Action.REWRITE else link_back if entry.action in LINKS else move_back
+    answer = back(entry)
+    if isinstance(answer, Refused) and answer.unsure:
+        state = found_state(replace(entry, state=MoveState.RETURNING))
+        if state is MoveState.RESTORED:
+            return None if entry.action is Action.REWRITE else stamp_at(entry.root, entry.path)
+    return answer
 
 
 def found_state(entry: JournalEntry) -> MoveState:
@@ -87,12 +115,21 @@ def _found_move(entry: JournalEntry) -> MoveState:
         drop_payload_name(entry)
         at_quarantine = False
     if at_quarantine:
-        return MoveState.MOVED
+        swapped = entry.state is MoveState.PLANNED and _is_another(entry)
+        return MoveState.ABORTED if swapped and put_back(entry) else MoveState.MOVED
     if entry.state is MoveState.PURGING:
         return MoveState.PURGED
     if at_source:
         return MoveState.ABORTED if entry.state is MoveState.PLANNED else MoveState.RESTORED
     return MoveState.MISSING
+
+
+def _is_another(entry: JournalEntry) -> bool:
+    """True when another file was moved in the place of the one that was compared, and nobody had looked at it yet."""
+    try:
+        return payload_digest(entry) != entry.digest
+    except OSError:
+        return False
 
 
 def _both_hold_it(entry: JournalEntry) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indexer.confirm import confirm_pair, keeper_is_the_same, still_as_confirmed
-from indexer.filesystem import chunks, clone, open_regular, opened_folder, rename_no_replace, stamp_from
+from indexer.filesystem import chunks, clone, exchange, open_regular, opened_folder, rename_no_replace, stamp_from
 from indexer.moves import Checked, JournalEntry, MoveState
 from indexer.places import split
 from indexer.plans import Action, Refused
@@ -19,9 +19,11 @@ from indexer.quarantine import digest_at
 from indexer.records import Stamp
 from indexer.text import printable
 from indexer.transfer import (
+    digest_if_there,
     digest_in,
     dress,
     drop_partial,
+    is_beginning,
     partial_name,
     stamp_in,
     swap_in,
@@ -61,10 +63,10 @@ def link(entry: JournalEntry, checked: Checked) -> Refused | None:
                     lambda old: _still_copies(entry, checked, folder, old),
                 )
             except BaseException:
-                _drop_link(entry, checked, folder, name)
+                _settle_link(entry, folder, name)
                 raise
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be replaced by a link: {error.strerror or error}")
+        return Refused(entry.full_path, f"cannot be replaced by a link: {error.strerror or error}", unsure=True)
     return None
 
 
@@ -79,14 +81,6 @@ def _still_copies(entry: JournalEntry, checked: Checked, folder: int, old: str) 
     except OSError:
         return False
     return keeper_is_the_same(checked) and spare == digest_at(keeper.root, keeper.path) == entry.digest
-
-
-def _drop_link(entry: JournalEntry, checked: Checked, folder: int, name: str) -> None:
-    """Removes a link that did not get its place; when it did, the file has the link's name, and `found_link` goes on."""
-    file = checked.surplus.stamp.inode
-    inodes = [status and _inode(status) for status in (_place(folder, name), _place(folder, partial_name(entry)))]
-    if inodes[0] == file or inodes[1] != file:
-        drop_partial(folder, entry)
 
 
 def _hard(entry: JournalEntry, checked: Checked, folder: int) -> None:
@@ -143,16 +137,19 @@ def link_back(entry: JournalEntry) -> Stamp | Refused:
                 os.close(source)
             try:
                 if digest_in(folder, partial_name(entry)) != entry.digest:
+                    drop_partial(folder, entry)
                     return Refused(entry.full_path, f"'{printable(entry.keeper)}' no longer holds its bytes")
                 if place is None:
                     rename_no_replace(folder, partial_name(entry), folder, name)
                 else:
                     swap_in(folder, partial_name(entry), name, stamp_from(place))
-            finally:
-                drop_partial(folder, entry)
+            except BaseException:
+                _settle_copy(entry, folder, name)
+                raise
             return stamp_in(folder, name)
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be made a file of its own again: {error.strerror or error}")
+        reason = f"cannot be made a file of its own again: {error.strerror or error}"
+        return Refused(entry.full_path, reason, unsure=True)
 
 
 def found_link(entry: JournalEntry) -> MoveState:
@@ -160,37 +157,78 @@ def found_link(entry: JournalEntry) -> MoveState:
     parent, name = split(entry.path)
     try:
         with opened_folder(entry.root, parent) as folder:
-            place, spare = _place(folder, name), _place(folder, partial_name(entry))
             if entry.state is MoveState.RETURNING:
-                drop_partial(folder, entry)
-                still = place is not None and _is_link(entry, folder, name, place)
-                return MoveState.MOVED if still else MoveState.RESTORED
-            untouched = place is not None and _inode(place) == entry.stamp.inode
-            ours = place is not None and not untouched and _leads_to_the_bytes(entry, folder, name, place)
-            if spare is not None and _inode(spare) == entry.stamp.inode and not ours:
-                _put_back(entry, folder, name, place)
-                return MoveState.ABORTED
-            drop_partial(folder, entry)
+                return _settle_copy(entry, folder, name)
+            return _settle_link(entry, folder, name)
     except OSError:
         return MoveState.MISSING
-    if ours:
+
+
+def _settle_link(entry: JournalEntry, folder: int, name: str) -> MoveState:
+    """Brings the making of a link to an end: it replaced the very file that was compared, or it goes.
+
+    Under the temporary name lies the link before it takes the file's place, then the file, or what a stranger had put
+    there: that gets its name back.
+    """
+    place, spare = _place(folder, name), _place(folder, partial_name(entry))
+    linked = _is_made(entry, folder, name, place) and _leads_to_the_bytes(entry, folder, name)
+    if spare is None:
+        return MoveState.MOVED if linked else MoveState.MISSING if place is None else MoveState.ABORTED
+    file = _inode(spare) == entry.stamp.inode
+    if file and linked and digest_if_there(folder, partial_name(entry)) == entry.digest:
+        drop_partial(folder, entry)
         return MoveState.MOVED
-    return MoveState.MISSING if place is None else MoveState.ABORTED
-
-
-def _put_back(entry: JournalEntry, folder: int, name: str, place: os.stat_result | None) -> None:
-    """Gives the file that a link was to replace its name again, unless a stranger's file has it by now."""
-    if place is None:
+    if not file and _is_made(entry, folder, partial_name(entry), spare):
+        drop_partial(folder, entry)
+        return MoveState.MISSING if place is None else MoveState.ABORTED
+    if place is None and file:
         rename_no_replace(folder, partial_name(entry), folder, name)
-    else:
-        swap_in(folder, partial_name(entry), name, stamp_from(place)) if stat.S_ISLNK(place.st_mode) else None
+    elif place is not None and _is_made(entry, folder, name, place):
+        exchange(folder, partial_name(entry), name)
+        drop_partial(folder, entry)
+    return MoveState.ABORTED  # where a stranger has the place, the file stays under its temporary name
 
 
-def _leads_to_the_bytes(entry: JournalEntry, folder: int, name: str, place: os.stat_result) -> bool:
-    if stat.S_ISLNK(place.st_mode):
+def _settle_copy(entry: JournalEntry, folder: int, name: str) -> MoveState:
+    """Brings the undoing of a link to an end: a file of its own replaced the very link, or it goes.
+
+    Under the temporary name lies the new file before it takes the link's place, then the link, or what a stranger had put
+    there: that gets its name back.
+    """
+    place, spare = _place(folder, name), _place(folder, partial_name(entry))
+    back = (
+        place is not None and not _is_link(entry, folder, name, place) and digest_if_there(folder, name) == entry.digest
+    )
+    if back and spare is not None and not _is_spare(entry, folder, name, spare):
+        exchange(folder, partial_name(entry), name)
+        back = False
+    drop_partial(folder, entry)
+    return MoveState.RESTORED if back else MoveState.MOVED
+
+
+def _is_spare(entry: JournalEntry, folder: int, name: str, spare: os.stat_result) -> bool:
+    """True for a link that made way for a file of its own, or for a copy of the file, complete or not."""
+    partial = partial_name(entry)
+    if stat.S_ISREG(spare.st_mode):
+        return is_beginning(folder, partial, name)
+    return _is_link(entry, folder, partial, spare)
+
+
+def _is_made(entry: JournalEntry, folder: int, name: str, status: os.stat_result | None) -> bool:
+    """True for a link of the kind that a deed makes, wherever it lies; for blocks that are shared, also before they are."""
+    if status is None or entry.action is Action.SYMLINK:
+        return status is not None and _is_link(entry, folder, name, status)
+    if entry.action is Action.HARD:
+        return bool(_inode(status) == entry.extra["inode"])
+    fresh = stat.S_ISREG(status.st_mode) and _inode(status) != entry.stamp.inode
+    return fresh and (status.st_size == 0 or digest_if_there(folder, name) == entry.digest)
+
+
+def _leads_to_the_bytes(entry: JournalEntry, folder: int, name: str) -> bool:
+    if entry.action is Action.SYMLINK:
         keeper_folder, keeper = split(entry.keeper)
-        return _is_ours(entry, folder, name, place) and digest_at(keeper_folder or "/", keeper) == entry.digest
-    return stat.S_ISREG(place.st_mode) and digest_in(folder, name) == entry.digest
+        return digest_at(keeper_folder or "/", keeper) == entry.digest
+    return digest_if_there(folder, name) == entry.digest
 
 
 def _is_ours(entry: JournalEntry, folder: int, name: str, place: os.stat_result | None) -> bool:
@@ -199,6 +237,8 @@ def _is_ours(entry: JournalEntry, folder: int, name: str, place: os.stat_result 
         return True
     if stat.S_ISLNK(place.st_mode):
         return entry.action is Action.SYMLINK and os.readlink(name, dir_fd=folder) == entry.extra["target"]
+    if entry.action is Action.HARD and place.st_nlink > 1 and _inode(place) != entry.extra["inode"]:
+        return False  # somebody else linked another file here
     regular = stat.S_ISREG(place.st_mode)
     return regular and entry.action is not Action.SYMLINK and digest_in(folder, name) == entry.digest
 

@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.conditions import execute_many, new_id
+from indexer.conditions import execute_many, in_parts, new_id
 from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.places import joined
 from indexer.records import FileState
 from indexer.schema import content, decision, file, folder, match, recipe, thumbnail
 
-IN_ONE = 10_000
-"""Ids in one question."""
 ROWS = 50_000
 """Rows fetched at a time."""
 
@@ -107,7 +105,7 @@ def contents_of(tx: Connection, digest: bytes, look: bytes) -> list[int]:
 def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
     """The thumbnails of contents, as JPEG."""
     columns = (thumbnail.c.content_id, thumbnail.c.jpeg)
-    return {row.content_id: row.jpeg for row in _in_parts(tx, select(*columns), thumbnail.c.content_id, content_ids)}
+    return {row.content_id: row.jpeg for row in in_parts(tx, select(*columns), thumbnail.c.content_id, content_ids)}
 
 
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
@@ -121,7 +119,7 @@ def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
         .join(folder, folder.c.id == file.c.folder_id)
         .order_by(content.c.id == shown.c.id, file.c.id.desc())
     )
-    rows = _in_parts(tx, query, shown.c.id, content_ids)
+    rows = in_parts(tx, query, shown.c.id, content_ids)
     return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}
 
 
@@ -152,7 +150,7 @@ def mark_matched(tx: Connection, content_ids: Sequence[int], matching_id: int) -
 def dhashes(tx: Connection, content_ids: Iterable[int]) -> dict[int, int]:
     """The dHash of contents that have one, by id."""
     query = select(content.c.id, content.c.dhash).where(content.c.dhash.is_not(None))
-    return {row.id: row.dhash for row in _in_parts(tx, query, content.c.id, content_ids)}
+    return {row.id: row.dhash for row in in_parts(tx, query, content.c.id, content_ids)}
 
 
 def links(tx: Connection) -> list[Linked]:
@@ -207,13 +205,6 @@ def judgements(tx: Connection) -> list[Judged]:
         .where(first.c.look.is_not(None), second.c.look.is_not(None))
     )
     return [Judged((row.a, row.b), (row.look, row.to), Verdict(row.verdict)) for row in tx.execute(query)]
-
-
-def _in_parts(tx: Connection, query: Any, column: Any, values: Iterable[Any]) -> Iterable[Any]:
-    """The rows of a query whose column has one of the values, however many these are."""
-    ordered = sorted(set(values))
-    for start in range(0, len(ordered), IN_ONE):
-        yield from tx.execute(query.where(column.in_(ordered[start : start + IN_ONE])))
 
 
 def _unmatched() -> Any:

@@ -126,6 +126,16 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a deed."""
+
+    refused: Refused | None
+    """None when all of it was done."""
+    states: Mapping[int, MoveState]
+    """Where each of its entries stands, by id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """An annotation file that is to lose the rows of pictures that are gone."""
 

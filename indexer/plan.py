@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from indexer import find, ledger
+from indexer import find, ledger, store
 from indexer.database import Database
 from indexer.groups import Group
 from indexer.labels import differences
@@ -56,7 +56,9 @@ def plan(
     conflicts = tuple(answer for answer in settled if isinstance(answer, Conflict))
     held = {conflict.group.keeper.file_id for conflict in conflicts}
     kept = tuple(group for group in found if group.keeper.file_id not in held)
-    moves = with_own_sidecars([move for answer in settled if not isinstance(answer, Conflict) for move in answer])
+    moves = with_own_sidecars(
+        database, [move for answer in settled if not isinstance(answer, Conflict) for move in answer]
+    )
     return Plan(wanted, kept, moves, conflicts, labelling, action)
 
 
@@ -88,18 +90,23 @@ def judged(groups: Iterable[Group], labelling: Labelling, rules: Rules) -> Itera
             yield Conflict(group, tuple(differing))
 
 
-def with_own_sidecars(moves: Sequence[Move]) -> tuple[Move, ...]:
+def with_own_sidecars(database: Database, moves: Sequence[Move]) -> tuple[Move, ...]:
     """Moves of which each takes only the sidecars that no picture needs any more once it has been made.
 
-    A sidecar of several pictures stays while one of them does; else it goes with the last.
+    A sidecar of several pictures stays while one of them does; else it goes with the last. What the index holds as a
+    picture, whatever its name, goes by its own right alone.
     """
     going = {move.surplus.member.full_path for move in moves}
+    with database.reading() as tx:
+        pictures = store.picture_digests(tx, (sidecar.digest for move in moves for sidecar in move.sidecars))
     last = {sidecar.full_path: number for number, move in enumerate(moves) for sidecar in move.sidecars}
     return tuple(
         replace(
             move,
             sidecars=tuple(
-                one for one in move.sidecars if going.issuperset(one.shared) and last[one.full_path] == number
+                one
+                for one in move.sidecars
+                if going.issuperset(one.shared) and last[one.full_path] == number and one.digest not in pictures
             ),
         )
         for number, move in enumerate(moves)

@@ -6,7 +6,7 @@ Paths, times and sizes are as in `records.py`.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from indexer.groups import PRUNED, Group, Kind, MatchRule, Member, Surplus
@@ -196,6 +196,8 @@ class Refused:
 
     path: str
     reason: str
+    unsure: bool = field(default=False, compare=False)
+    """The system reported an error, which can come after its work: the disk has to be asked where the file is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ from sqlalchemy import Connection
 from indexer import annotate, ledger, queries
 from indexer.confirm import confirm
 from indexer.database import Database
-from indexer.deeds import do, found_state
+from indexer.deeds import do, state_after
 from indexer.errors import SafetyError, UsageError
 from indexer.intents import Run, deed_of, text_entry
 from indexer.journal import batches, finished, row_of, started, sync, told, write_states
 from indexer.manifest import write_manifest
-from indexer.moves import Checked, Deed, Moved, MoveReport, MoveState, Updated
+from indexer.moves import Checked, Deed, Done, Moved, MoveReport, MoveState, Updated
 from indexer.plans import Limits, Plan, Refused, Rewrite
 from indexer.quarantine import make_batch_folder, quarantine_for
 from indexer.records import Tick, no_progress
@@ -135,9 +135,9 @@ def _carry_out_batch(
     answers = [(deed, do(deed)) for deed in deeds]
     sync(entries)
     with database.writing(durable=True) as tx:
-        for deed, answer in answers:
-            _write_result(tx, deed, answer)
-    return [*refused, *(told(deed.picture, answer, len(deed.sidecars)) for deed, answer in answers)]
+        for deed, done in answers:
+            _write_result(tx, deed, done)
+    return [*refused, *(told(deed.picture, done.refused, len(deed.sidecars)) for deed, done in answers)]
 
 
 def _planned(
@@ -170,16 +170,10 @@ def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], l
     return ""
 
 
-def _write_result(tx: Connection, deed: Deed, answer: Refused | None) -> None:
+def _write_result(tx: Connection, deed: Deed, done: Done) -> None:
     """Writes down where the files of a deed are now."""
-    moved = {entry.entry_id: MoveState.MOVED for entry in deed.entries}
-    for entry, sidecar in zip(deed.sidecars, deed.checked.move.sidecars, strict=True):
-        if answer or sidecar.shared:
-            moved[entry.entry_id] = found_state(entry)
-    if answer:
-        moved |= {entry.entry_id: found_state(entry) for entry in deed.entries}
-    ledger.journal_set(tx, moved)
-    if moved[deed.picture.entry_id] is MoveState.MOVED:
+    ledger.journal_set(tx, done.states)
+    if done.states[deed.picture.entry_id] is MoveState.MOVED:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
 
 
@@ -204,6 +198,7 @@ def _rewritten(database: Database, run: Run, bases: Mapping[int, str], root_id: 
         ledger.journal_plan(tx, [row_of(database, entry, bases)])
     write_manifest(folder, [entry])
     refused = rewrite(entry, text.data)
+    state = state_after(entry, refused)
     sync([entry])
-    write_states(database, {entry.entry_id: found_state(entry) if refused else MoveState.MOVED})
-    return refused
+    write_states(database, {entry.entry_id: state})
+    return None if state is MoveState.MOVED else refused

@@ -10,6 +10,7 @@ import os
 import stat
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 
 from indexer.confirm import confirm_pair, still_as_confirmed
 from indexer.errors import SafetyError
@@ -96,7 +97,7 @@ def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
                 transfer(target, entry.payload, source, name, entry)
                 return Refused(entry.full_path, "another file took its place at the last moment")
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}")
+        return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}", unsure=True)
     return None
 
 
@@ -114,12 +115,22 @@ def move_in_sidecar(entry: JournalEntry, shared: Iterable[str]) -> Refused | Non
     parent, name = split(entry.path)
     try:
         with opened_folder(entry.root, parent) as source, opened_folder(entry.quarantine, "") as target:
-            if stamp_in(source, name) != entry.stamp:
+            if not _is_planned(source, name, entry):
                 return Refused(entry.full_path, "it changed at the last moment")
             transfer(source, name, target, entry.payload, entry)
+            if not _is_planned(target, entry.payload, entry):
+                transfer(target, entry.payload, source, name, entry)
+                return Refused(entry.full_path, "another file took its place at the last moment")
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}")
+        return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}", unsure=True)
     return None
+
+
+def _is_planned(folder: int, name: str, entry: JournalEntry) -> bool:
+    """True for the file of a journalled move; it is read when its change time alone is another, as after a rename."""
+    stamp = stamp_in(folder, name)
+    same = (stamp.size, stamp.mtime_ns) == (entry.stamp.size, entry.stamp.mtime_ns)
+    return stamp == entry.stamp or (same and digest_in(folder, name) == entry.digest)
 
 
 def move_back(entry: JournalEntry) -> Stamp | Refused:
@@ -142,7 +153,18 @@ def move_back(entry: JournalEntry) -> Stamp | Refused:
     except FileNotFoundError:
         return Refused(entry.full_path, f"'{printable(entry.payload_path)}' is missing from the quarantine")
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be moved back: {error.strerror or error}")
+        return Refused(entry.full_path, f"cannot be moved back: {error.strerror or error}", unsure=True)
+
+
+def put_back(entry: JournalEntry) -> bool:
+    """Gives a file that was moved by mistake its place again, whatever is in it; False when that cannot be done."""
+    parent, name = split(entry.path)
+    try:
+        with opened_folder(entry.quarantine, "") as source, opened_folder(entry.root, parent) as target:
+            transfer(source, entry.payload, target, name, replace(entry, digest=digest_in(source, entry.payload)))
+    except OSError:
+        return False
+    return True
 
 
 def delete_payload(entry: JournalEntry) -> Refused | None:

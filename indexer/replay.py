@@ -74,7 +74,7 @@ def read(database: Database, lines: Iterable[str], rules: Rules) -> Plan:
         related = _relations(tx, header, pairs)
     pairs, unrelated = _sorted_out(pairs, lambda pair: _unless_unrelated(pair, header, related))
     groups = list(_groups(pairs))
-    moves, changed = _labelled(groups, header, rules, {pair.surplus.file_id: pair.line for pair in pairs})
+    moves, changed = _labelled(database, groups, header, rules, {pair.surplus.file_id: pair.line for pair in pairs})
     going = {move.surplus.member.file_id for move in moves}
     wanted = Wanted(header.match, VERIFIED, header.unconfirmed, rules)
     return Plan(
@@ -191,7 +191,7 @@ def _groups(pairs: Iterable[_Pair]) -> Iterator[Group]:
 
 
 def _labelled(
-    groups: Sequence[Group], header: Header, rules: Rules, lines: Mapping[int, Line]
+    database: Database, groups: Sequence[Group], header: Header, rules: Rules, lines: Mapping[int, Line]
 ) -> tuple[tuple[Move, ...], list[Refused]]:
     """The moves with their sidecars as they are now, and those refused as they are no longer what the plan says."""
     if header.action in LINKS:
@@ -203,7 +203,7 @@ def _labelled(
             refused += _conflicting(answer, lines)
         else:
             moves += answer
-    kept, changed = _sorted_out(with_own_sidecars(moves), lambda move: _unless_changed(move, lines))
+    kept, changed = _sorted_out(with_own_sidecars(database, moves), lambda move: _unless_changed(move, lines))
     return tuple(kept), [*refused, *changed]
 
 

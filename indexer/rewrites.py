@@ -16,7 +16,17 @@ from indexer.places import split
 from indexer.plans import Refused
 from indexer.quarantine import digest_at, drop_payload_name, make_folders, payload_digest
 from indexer.text import printable
-from indexer.transfer import copy_verified, digest_in, dress, drop_partial, partial_name, stamp_in, swap_in, write_new
+from indexer.transfer import (
+    copy_verified,
+    digest_in,
+    dress,
+    drop_partial,
+    partial_name,
+    settle_swap,
+    stamp_in,
+    swap_in,
+    write_new,
+)
 
 NEW_MODE = 0o644
 """Permissions of a text that did not exist before."""
@@ -34,8 +44,10 @@ def rewrite(entry: JournalEntry, data: bytes) -> Refused | None:
             _replace(entry, data)
         else:
             _make(entry, data)
+    except FileExistsError as error:
+        return Refused(entry.full_path, f"cannot be written: {error.strerror}")
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be written: {error.strerror or error}")
+        return Refused(entry.full_path, f"cannot be written: {error.strerror or error}", unsure=True)
     return None
 
 
@@ -106,32 +118,36 @@ def rewrite_back(entry: JournalEntry) -> Refused | None:
             try:
                 swap_in(folder, partial_name(entry), name, now)
             except BaseException:
-                drop_partial(folder, entry)
+                settle_swap(folder, entry, name, new=entry.digest, old=_after(entry))
                 raise
             os.fsync(folder)
         drop_payload_name(entry)
     except OSError as error:
-        return Refused(entry.full_path, f"cannot be brought back: {error.strerror or error}")
+        return Refused(entry.full_path, f"cannot be brought back: {error.strerror or error}", unsure=True)
     return None
 
 
 def found_rewrite(entry: JournalEntry) -> MoveState:
-    """Where a half-done rewrite stands, after what it left behind was removed."""
-    parent, _name = split(entry.path)
+    """Where a half-done rewrite stands, after what it left behind was removed.
+
+    A text that says what the new version says is ours only when the new version no longer waits for its place, and the
+    former one was put aside: else somebody else wrote it.
+    """
+    parent, name = split(entry.path)
+    back, waiting = entry.state is MoveState.RETURNING, False
+    new, old = (entry.digest, _after(entry)) if back else (_after(entry), entry.digest)
     with contextlib.suppress(OSError), opened_folder(entry.root, parent) as folder:
-        drop_partial(folder, entry)
+        waiting = settle_swap(folder, entry, name, new=new, old=old)
     with contextlib.suppress(OSError), opened_folder(entry.quarantine, "") as quarantine:
         drop_partial(quarantine, entry)
-    now, former = digest_at(entry.root, entry.path), MoveState.ABORTED
-    if entry.state is MoveState.RETURNING:
-        former = MoveState.RESTORED
-    if now == _after(entry):
+    now, aside = digest_at(entry.root, entry.path), bool(entry.digest) and _has_payload(entry)
+    if now == _after(entry) and (back or (not waiting and aside == bool(entry.digest))):
         return MoveState.MOVED
-    if now is not None and now != (entry.digest or None) and _has_payload(entry):
+    if aside and now not in {None, _after(entry), entry.digest}:
         return MoveState.MOVED  # somebody else wrote to it since: the former version is worth keeping
-    if entry.digest and _has_payload(entry) and now == entry.digest:
+    if aside and now is not None:
         drop_payload_name(entry)
-    return former
+    return MoveState.RESTORED if back else MoveState.ABORTED
 
 
 def _after(entry: JournalEntry) -> bytes:

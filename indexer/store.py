@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, delete, func, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.conditions import execute_many, files_with_folders, in_places, in_tree
+from indexer.conditions import execute_many, files_with_folders, in_parts, in_places, in_tree
 from indexer.places import Place, joined
 from indexer.records import (
     FileState,
@@ -107,6 +107,12 @@ def known_digests(
     if not with_unreadable:
         query = query.where(content.c.unreadable.is_(None))
     return [(size, digest) for size, digest in tx.execute(query).all()]
+
+
+def picture_digests(tx: Connection, digests: Iterable[bytes]) -> set[bytes]:
+    """Those of some digests whose contents the index holds as pictures."""
+    query = select(content.c.digest).where(content.c.unreadable.is_(None))
+    return {row.digest for row in in_parts(tx, query, content.c.digest, digests)}
 
 
 def of_sizes(sizes: Iterable[int]) -> Any:

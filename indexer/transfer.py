@@ -201,6 +201,46 @@ def drop_partial(folder: int, entry: JournalEntry) -> None:
     _drop(folder, partial_name(entry))
 
 
+def settle_swap(folder: int, entry: JournalEntry, name: str, *, new: bytes, old: bytes) -> bool:
+    """Brings a `swap_in` that was interrupted to an end; True when the new file had not got its name.
+
+    A stranger's file that had taken the place, and was swapped out before anybody looked at it, gets its name back.
+
+    Args:
+        folder: A folder's descriptor.
+        entry: Gives the new file its temporary name.
+        name: The name that it was to get.
+        new: The SHA-256 of the new file.
+        old: That of the file to be replaced.
+    """
+    waiting = digest_if_there(folder, partial_name(entry))
+    unknown = waiting not in {None, new, old}
+    if unknown and digest_if_there(folder, name) == new and not is_beginning(folder, partial_name(entry), name):
+        exchange(folder, partial_name(entry), name)
+    drop_partial(folder, entry)
+    return waiting == new
+
+
+def is_beginning(folder: int, part: str, whole: str) -> bool:
+    """True when the bytes of one file are those that another begins with: a copy of it that was not completed."""
+    with contextlib.ExitStack() as stack:
+        descriptors = []
+        for name in (part, whole):
+            descriptors.append(open_regular(name, folder)[0])
+            stack.callback(os.close, descriptors[-1])
+        return all(ours == theirs[: len(ours)] for ours, theirs in zip(*map(chunks, descriptors), strict=False)) and (
+            os.fstat(descriptors[0]).st_size <= os.fstat(descriptors[1]).st_size
+        )
+
+
+def digest_if_there(folder: int, name: str) -> bytes | None:
+    """The SHA-256 of a file of an open folder, None when there is no regular file that can be read."""
+    try:
+        return digest_in(folder, name)
+    except OSError:
+        return None
+
+
 def digest_in(folder: int, name: str) -> bytes:
     """The SHA-256 of a regular file of an open folder."""
     descriptor, _status = open_regular(name, folder)

@@ -193,3 +193,19 @@ def test_rules_take_paths(tmp_path: Path) -> None:
     """Places may be paths, as everywhere else in the API."""
     index = put(tmp_path / "d", {"x/1.jpg": P, "y/2.jpg": P})
     assert len(index.plan(prefer=[tmp_path / "d/y"]).moves) == 1
+
+
+def test_picture_that_is_named_like_a_caption_is_none(tmp_path: Path) -> None:
+    """With --all-files, a picture called `copy.txt` beside a surplus `copy.jpg` stays: it may be all that is left of it."""
+    root = tmp_path / "data"
+    index = put(root, {"a/one.jpg": P, "z/copy.jpg": P, "z/copy.txt": Q})
+    index.update(root, jobs=0, all_files=True)
+    before = tree(root)
+
+    done = index.carry_out(index.plan(on_conflict="prune"))
+    left = tree(root)
+    index.undo()
+
+    assert [Path(moved.path).name for moved in done.moved] == ["copy.jpg"]
+    assert {*left} == {"a/one.jpg", "z/copy.txt"}
+    assert tree(root) == before

@@ -298,6 +298,16 @@ PLANNED, RETURNING = MoveState.PLANNED, MoveState.RETURNING
         pytest.param(RETURNING, FORMER, FORMER, b"", b"", "restored", {"a.txt": FORMER}, id="back, done"),
         pytest.param(RETURNING, b"", NEWER, b"", b"", "moved", {"a.txt": NEWER}, id="new text, still there"),
         pytest.param(RETURNING, b"", b"", b"", b"", "restored", {}, id="new text, removed"),
+        pytest.param(
+            PLANNED, FORMER, NEWER, b"", b"", "aborted", {"a.txt": NEWER}, id="the same text, by another hand"
+        ),
+        pytest.param(PLANNED, FORMER, NEWER, FORMER, NEWER, "aborted", {"a.txt": NEWER}, id="the same, ours waits"),
+        pytest.param(
+            PLANNED, FORMER, NEWER, FORMER, FOREIGN, "moved", {"a.txt": FOREIGN, PAYLOAD: FORMER}, id="theirs swapped"
+        ),
+        pytest.param(
+            RETURNING, FORMER, FORMER, FORMER, FOREIGN, "moved", {"a.txt": FOREIGN, PAYLOAD: FORMER}, id="back, theirs"
+        ),
     ],
 )
 def test_found_rewrite_knows_how_far_a_killed_run_came(
@@ -321,3 +331,12 @@ def test_found_rewrite_knows_how_far_a_killed_run_came(
 
     assert (first, after) == (found, left)
     assert (second, all_files(places)) == (found, left)
+
+
+def test_found_rewrite_takes_no_text_of_the_same_words_for_its_own(places: tuple[Path, Path]) -> None:
+    """While the new text waits under its temporary name, what lies at its place is by another hand."""
+    entry = entry_for(places, former=b"")
+    for name in ("a.txt", PART(entry)):
+        (places[0] / name).write_bytes(NEWER)
+
+    assert (found_rewrite(entry), all_files(places)) == ("aborted", {"a.txt": NEWER})

@@ -161,12 +161,16 @@ class Faults:
 
 
 def contents(*folders: Path) -> set[bytes]:
-    """The SHA-256 digests of all regular files below folders, links not followed."""
+    """The SHA-256 digests of all regular files below folders, links not followed.
+
+    What lies under a temporary name of ours is not there: nobody would find it.
+    """
     found = set()
     for folder in folders:
         for place, _folders, names in os.walk(folder):
             own = {MANIFEST} if QUARANTINE in Path(place).parts else set()
-            paths = (os.path.join(place, name) for name in names if name not in own)
+            known = (name for name in names if name not in own and not name.endswith(".part"))
+            paths = (os.path.join(place, name) for name in known)
             found |= {_digest(path) for path in paths if os.path.isfile(path) and not os.path.islink(path)}
     return found
 

@@ -376,7 +376,6 @@ def test_hazard_52_after_the_last_look_of_a_link(
     assert (done.moved, left_over(photos)) == ((), [])
 
 
-@pytest.mark.xfail(strict=True, reason="a hard link that somebody else made is taken for the one that was refused")
 def test_hazard_51_hard_link_that_somebody_else_made_is_not_undone(
     fresh: Fresh, fault: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:

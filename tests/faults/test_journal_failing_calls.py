@@ -158,17 +158,9 @@ SHORT = [
     *((command, "write", "fails") for command in FAR),
 ]
 ALL = [(command, call, how) for command in COMMANDS for call in CALLS for how in ROWS]
-KNOWN = "bug: undo writes 'moved' when a call reports an error after its work, instead of looking where the file is"
 
 
-def _marked(case: tuple[str, str, str]) -> Any:
-    """A case as a parameter, expected to fail where the bug is known."""
-    command, call, how = case
-    known = command in {"undo", "undo far"} and call in {"rename", "unlink"} and how == "fails after its work"
-    return pytest.param(*case, marks=[pytest.mark.xfail(reason=KNOWN)] if known else [])
-
-
-@pytest.mark.parametrize(("command", "call", "how"), [_marked(case) for case in SHORT])
+@pytest.mark.parametrize(("command", "call", "how"), SHORT)
 def test_hazard_64_65_68_and_121_a_call_goes_wrong(
     tmp_path: Path, base: Path, fault: Faults, command: str, call: str, how: str
 ) -> None:
@@ -177,7 +169,7 @@ def test_hazard_64_65_68_and_121_a_call_goes_wrong(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("command", "call", "how"), [_marked(case) for case in ALL if case not in SHORT])
+@pytest.mark.parametrize(("command", "call", "how"), [case for case in ALL if case not in SHORT])
 def test_hazard_64_65_68_and_121_any_call_goes_wrong(
     tmp_path: Path, base: Path, fault: Faults, command: str, call: str, how: str
 ) -> None:
