@@ -88,6 +88,7 @@ def _hard(entry: JournalEntry, checked: Checked, folder: int) -> None:
     with opened_folder(checked.move.keeper.root, parent) as source:
         os.link(name, partial_name(entry), src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
     if stamp_in(folder, partial_name(entry)).inode != checked.keeper.stamp.inode:
+        drop_partial(folder, entry)
         raise OSError(f"another file took the place of '{printable(checked.move.keeper.full_path)}'")
 
 
@@ -109,6 +110,7 @@ def _shared(entry: JournalEntry, checked: Checked, folder: int) -> None:
     finally:
         os.close(descriptor)
     if digest_in(folder, partial_name(entry)) != entry.digest:
+        drop_partial(folder, entry)
         raise OSError("the kept file changed at the last moment")
 
 

@@ -44,6 +44,7 @@ def _copy_over(source: int, name: str, target: int, new_name: str, entry: Journa
         made[:] = [new_name]
         os.fsync(target)
         if stamp_from(os.fstat(descriptor)) != stamp_from(status) or stamp_in(source, name) != stamp_from(status):
+            _drop(target, new_name)
             raise OSError(errno.EBUSY, "the file changed while it was copied")
         os.unlink(name, dir_fd=source)
     except BaseException:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select, update
 
-from indexer import Index, database, matches, schema
+from indexer import Index, conditions, database, matches, schema
 from indexer.database import Database
 from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.matches import Place
@@ -205,7 +205,7 @@ def test_contents_of_are_those_of_the_bytes_and_of_the_pixels(opened: Database) 
 
 def test_thumbnails_are_found_for_any_number_of_contents(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite takes a limited number of values in one question."""
-    monkeypatch.setattr(matches, "IN_ONE", 2)
+    monkeypatch.setattr(conditions, "IN_ONE", 2)
     with opened.writing() as tx:
         for number in range(1, 6):
             add(tx, number)
