@@ -10,8 +10,10 @@ from typing import Unpack
 
 from indexer import (
     annotate,
+    backup,
     check_quarantine,
     decide,
+    doctor,
     find,
     index,
     ledger,
@@ -31,10 +33,11 @@ from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
 from indexer.locate import canonical, database_path, require_database
+from indexer.lock import Waiting
 from indexer.moves import MoveReport, Quarantined, Recovered, Update
 from indexer.places import relative_to
 from indexer.plans import Plan, Refused, Wanted
-from indexer.records import IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
+from indexer.records import Finding, IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
 from indexer.text import printable
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -50,15 +53,17 @@ class Index:
         recovered: What the last writing call found half-done by an interrupted run.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, waiting: Waiting | None = None) -> None:
         """The index at a path.
 
         Args:
             path: The database, made by `update` when it does not exist. None for `IMGINDEX_DB`, else the nearest
                 `imgindex.db` at or above the current folder, else a new one in the current folder.
+            waiting: Told when another run writes, and who; then that run is waited for. None: `LockedError` is raised.
         """
         self.path = database_path(None if path is None else os.fsdecode(path))
         self.recovered = Recovered()
+        self._waiting = waiting
 
     def update(  # noqa: PLR0913 - one keyword a wish
         self,
@@ -181,7 +186,7 @@ class Index:
         """
         limits = limits_for(self.path, max_files, max_share, isolated=isolated)
         place = quarantine or settings_quarantine(self.path, isolated=isolated)
-        with self._writing(existing=True) as database:
+        with self._writing(existing=True, moving=True) as database:
             return prune.carry_out(
                 database,
                 plan,
@@ -193,7 +198,7 @@ class Index:
 
     def undo(self, run: int | None = None, *, tick: Tick = no_progress) -> MoveReport:
         """Brings the files of a prune back to what and where they were; by default those of the newest prune."""
-        with self._writing(existing=True) as database:
+        with self._writing(existing=True, moving=True) as database:
             return undo.undo(database, run, tick)
 
     def purge(
@@ -207,7 +212,7 @@ class Index:
             dry_run: Only tell.
             tick: As for `update`.
         """
-        with self._reading() if dry_run else self._writing(existing=True) as database:
+        with self._reading() if dry_run else self._writing(existing=True, moving=True) as database:
             return purge.purge(database, older_than_s, keep_bytes, dry_run=dry_run, tick=tick)
 
     def quarantined(self, run: int | None = None) -> list[Quarantined]:
@@ -273,6 +278,26 @@ class Index:
                 quarantined_bytes=size,
             )
 
+    def backup(self, target: Path, *, tick: Tick = no_progress) -> int:
+        """Writes a verified copy of the index, also while a run writes to it; its size in bytes.
+
+        Folders inside the index's own folder are stored relative to it: the copy is for that place.
+
+        Args:
+            target: A new file.
+            tick: As for `update`.
+
+        Raises:
+            UsageError: When something lies there already.
+            DatabaseError: When it cannot be written, or is not what it should be. Then it is not there.
+        """
+        with self._reading() as database:
+            return backup.backup(database, canonical(target), tick)
+
+    def examine(self) -> list[Finding]:
+        """What `doctor` finds about the program, the index, its folders and its quarantine; nothing is changed."""
+        return list(doctor.examine(self.path))
+
     def history(self, limit: int = 20) -> list[RunSummary]:
         """The latest runs, newest first."""
         with self._reading() as database, database.reading() as tx:
@@ -284,9 +309,17 @@ class Index:
             yield database
 
     @contextlib.contextmanager
-    def _writing(self, *, existing: bool = False) -> Iterator[Database]:
-        """The database, recovered from an interrupted run, while nobody else writes."""
-        with open_for_writing(require_database(self.path) if existing else self.path) as database:
+    def _writing(self, *, existing: bool = False, moving: bool = False) -> Iterator[Database]:
+        """The database, recovered from an interrupted run, while nobody else writes.
+
+        Args:
+            existing: There must be one.
+            moving: What is in it decides on files: a damaged one is refused before anything is done.
+        """
+        path = require_database(self.path) if existing else self.path
+        with open_for_writing(path, self._waiting) as database:
+            if moving:
+                database.refuse_damaged()
             self.recovered = recover.recover(database)
             try:
                 yield database

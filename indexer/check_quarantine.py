@@ -11,7 +11,7 @@ from indexer.manifest import MANIFEST
 from indexer.moves import JournalEntry, MoveState, Quarantined
 from indexer.places import split
 from indexer.plans import LINKS, Refused
-from indexer.quarantine import lying_in, payload_digest
+from indexer.quarantine import has_payload, lying_in, payload_digest
 from indexer.records import Tick, no_progress
 from indexer.scan import QUARANTINE
 
@@ -43,6 +43,17 @@ def verify(database: Database, tick: Tick = no_progress) -> tuple[int, tuple[Ref
     return len(entries), (*problems, *_unknown(database, entries))
 
 
+def presence(database: Database) -> tuple[int, tuple[Refused, ...]]:
+    """The number of files that should lie in the quarantine, and which are missing or unknown; nothing is read."""
+    entries = _held(database)
+    gone = (
+        Refused(entry.payload_path, f"is missing; it is what is left of '{entry.full_path}'")
+        for entry in entries
+        if not has_payload(entry)
+    )
+    return len(entries), (*gone, *_unknown(database, entries))
+
+
 def _held(database: Database, run_id: int | None = None) -> list[JournalEntry]:
     """The entries that have a file in the quarantine, the oldest first."""
     with database.reading() as tx:
@@ -62,9 +73,4 @@ def _unknown(database: Database, entries: Sequence[JournalEntry]) -> Iterable[Re
         for path in lying_in(place):
             if path not in known and split(path)[1] != MANIFEST:
                 mine = split(path)[0] in folders
-                reason = (
-                    "is unknown to the journal"
-                    if mine
-                    else "belongs to another index: undo --from-manifest brings it back"
-                )
-                yield Refused(path, reason)
+                yield Refused(path, _OURS if mine else _NOT_OURS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, keeping, output, pruning, report, showing
+from indexer import __version__, judging, keeping, output, pruning, report, showing, upkeep
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -24,6 +24,7 @@ from indexer.options import (
     Json,
     Null,
     Quiet,
+    Wait,
     opened,
     warn_all,
 )
@@ -83,13 +84,14 @@ def index(
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
+    wait: Wait = False,
     db: Database = None,
 ) -> int:
     """Bring the index up to date: read files that are new or have changed, and nothing else.
 
     Makes imgindex.db in the current folder when there is no index yet.
     """
-    pictures = opened(database_path(db))
+    pictures = opened(database_path(db), wait=wait)
     listed = None if files_from is None else _listed(files_from, null=null)
     with output.progress(wanted=not quiet) as tick:
         found = pictures.update(
@@ -186,6 +188,12 @@ def history(
     else:
         output.print_lines(report.history_text(runs))
     return EXIT_DONE
+
+
+app.command(epilog="\b\nExamples:\n  imgindex doctor\n  imgindex doctor --json | jq -c 'select(.advice)'\n\n" + EXITS)(
+    upkeep.doctor
+)
+app.command(epilog="\b\nExamples:\n  imgindex backup ~/backups/photos-2026-11-25.db\n\n" + EXITS)(upkeep.backup)
 
 
 @app.command(epilog="\b\nExamples:\n  imgindex demo demo-pictures\n\n" + EXITS)

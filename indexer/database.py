@@ -1,17 +1,15 @@
 """Opens, locks and upgrades the database, and opens transactions on it.
 
-What the file claims to be is read from its first 100 bytes before SQLite may touch it: a database made by a newer imgindex
-or by another program is refused without a byte of it changing. One process writes at a time, under a lock file; reading
-needs no lock.
+What the file claims to be is read before anything may change it: a database made by a newer imgindex or by another
+program is refused without a byte of it changing. One process writes at a time, under a lock file; reading needs no lock.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
-import sys
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ from indexer.errors import (
     NewerDatabaseError,
     SafetyError,
 )
-from indexer.filesystem import open_regular
+from indexer.lock import Waiting, locked
 from indexer.moves import PENDING
 from indexer.schema import APPLICATION_ID, SCHEMA_VERSION, alembic_version, identity, journal, metadata
 from indexer.text import printable
@@ -37,8 +35,6 @@ from indexer.text import printable
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process's commit."""
 CACHE_KIB = 16_384
-_MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +65,36 @@ class Database:
         """The absolute path of each root, by its id."""
         return {root_id: self.absolute(path) for root_id, path in stored.items()}
 
+    def refuse_damaged(self) -> None:
+        """Has SQLite read every page, and look whether they fit together.
+
+        Raises:
+            CorruptDatabaseError: When they do not.
+        """
+        with self.reading() as tx:
+            answer = tx.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if answer != "ok":
+            raise damaged(self.path, str(answer))
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong when it reads everything and compares indexes with tables; ten things at most."""
+        with self.reading() as tx:
+            return [str(row[0]) for row in tx.exec_driver_sql("PRAGMA integrity_check(10)") if row[0] != "ok"]
+
+    def orphans(self) -> int:
+        """The number of rows that name a row of another table which is not there."""
+        with self.reading() as tx:
+            return len(tx.exec_driver_sql("PRAGMA foreign_key_check").all())
+
+    def is_logged(self) -> bool:
+        """True when another program switched the database to a write-ahead log, the one mode that a file remembers."""
+        with self.reading() as tx:
+            return bool(tx.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal")
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with _translated(self.path), self.engine.connect() as tx:
+        with translated(self.path), self.engine.connect() as tx:
             yield tx
 
     @contextlib.contextmanager
@@ -82,7 +104,7 @@ class Database:
         Args:
             durable: Survive a power failure from the moment of the commit on, at the price of more syncs.
         """
-        with _translated(self.path), self.engine.execution_options(writing=True, durable=durable).begin() as tx:
+        with translated(self.path), self.engine.execution_options(writing=True, durable=durable).begin() as tx:
             yield tx
 
 
@@ -94,16 +116,36 @@ def open_for_reading(path: str) -> Iterator[Database]:
         DatabaseError: When it cannot be used.
         LockedError: When it has to be upgraded while another run writes.
     """
-    if probe(path) < SCHEMA_VERSION:
+    probe(path)
+    mode = "rw" if os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK) else "ro"
+    with _opened(path, mode) as database:
+        version = _version(database)
+    if version < SCHEMA_VERSION:
         with open_for_writing(path):
             pass
-    with _opened(path, "rw" if os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK) else "ro") as db:
-        yield db
+    with _opened(path, mode) as database:
+        yield database
 
 
 @contextlib.contextmanager
-def open_for_writing(path: str) -> Iterator[Database]:
+def open_as_it_is(path: str) -> Iterator[Database]:
+    """The database at a path for looking at it: nothing is upgraded, and nothing that a stopped run left is cleared.
+
+    Raises:
+        DatabaseError: When it cannot be used, also when a stopped run left something to clear.
+    """
+    probe(path)
+    with _opened(path, "ro") as database:
+        yield database
+
+
+@contextlib.contextmanager
+def open_for_writing(path: str, waiting: Waiting | None = None) -> Iterator[Database]:
     """The database at a path, made or upgraded as needed, while no other process writes to it.
+
+    Args:
+        path: Absolute.
+        waiting: As for `lock.locked`.
 
     Raises:
         DatabaseError: When it cannot be used.
@@ -112,36 +154,54 @@ def open_for_writing(path: str) -> Iterator[Database]:
     """
     if os.path.exists(path):
         probe(path)  # a database that is not ours is refused before a lock file is made beside it
-    with _locked(path):
-        version = probe(path) if os.path.exists(path) else 0
+    with locked(path, waiting):
+        unclean = was_stopped(path)
         with _opened(path, "rwc") as database:
+            version = _version(database)
             if version < SCHEMA_VERSION:
                 _upgrade(database, version)
+            if unclean:
+                database.refuse_damaged()
             yield database
+
+
+def _version(database: Database) -> int:
+    """The schema version, after SQLite took back what a stopped run left half-written."""
+    with database.reading() as tx:
+        return int(tx.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def was_stopped(path: str) -> bool:
+    """True when a run is in the middle of a commit, or was stopped there: SQLite takes back what is in its journal."""
+    try:
+        return os.path.getsize(f"{path}-journal") > 0
+    except OSError:
+        return False
 
 
 def probe(path: str) -> int:
     """The schema version of a database, 0 for an empty file, read without changing or locking anything.
 
+    SQLite itself reads it, told that the file never changes: it then neither locks nor looks for a journal. Opening the
+    file any other way, and closing it, would drop the locks that other connections of this process have on it.
+
     Raises:
         NewerDatabaseError: When a newer imgindex made it.
         ForeignDatabaseError: When it is something else.
+
+    Source: "How To Corrupt An SQLite Database File", section 2.2, on sqlite.org.
     """
     try:
-        descriptor, _status = open_regular(path)
-        try:
-            header = os.read(descriptor, _HEADER_BYTES)
-        finally:
-            os.close(descriptor)
+        status = os.lstat(path)
     except OSError as error:
         raise DatabaseError(f"cannot open '{printable(path)}': {error.strerror}") from error
-    if not header:
+    if not stat.S_ISREG(status.st_mode):
+        raise DatabaseError(f"cannot open '{printable(path)}': not a regular file")
+    if not status.st_size:
         return 0
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise ForeignDatabaseError(f"'{printable(path)}' is not a database", "name another file with --db")
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+    application_id, version = _header(path)
+    if application_id != APPLICATION_ID:
         raise ForeignDatabaseError(f"'{printable(path)}' is another program's database", "name another file with --db")
-    version = int.from_bytes(header[60:64], "big")
     if version > SCHEMA_VERSION:
         raise NewerDatabaseError(
             f"'{printable(path)}' was made by a newer imgindex (schema {version}, this one knows {SCHEMA_VERSION})",
@@ -150,33 +210,30 @@ def probe(path: str) -> int:
     return version
 
 
-@contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
-    """Holds the lock file beside a database; the lock dies with the process."""
+def _header(path: str) -> tuple[int, int]:
+    """What a database says of itself on its first page: the program that it belongs to, and the version of its tables."""
     try:
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        raise DatabaseError(f"cannot write beside '{printable(path)}': {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(lock, 1000, 0).decode("utf-8", "replace").strip()
-            raise LockedError(
-                f"another run is writing to '{printable(path)}': {printable(holder) or 'unknown'}",
-                "wait until it has finished",
-            ) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()}: {' '.join(sys.argv)}\n".encode("utf-8", "replace")[:1000], 0)
-        yield
-    finally:
-        os.close(lock)
+        with contextlib.closing(sqlite3.connect(f"{_uri(path)}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")  # else a file that is just growing is taken for a cut one
+            names = ("application_id", "user_version")
+            application_id, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+            return int(application_id), int(version)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            hint = "name another file with --db"
+            raise ForeignDatabaseError(f"'{printable(path)}' is not a database", hint) from error
+        raise _translation(error, path) from error
+
+
+def _uri(path: str) -> str:
+    """A path as SQLite takes it with options behind it."""
+    return f"file:{quote(os.fsencode(path))}"
 
 
 @contextlib.contextmanager
 def _opened(path: str, mode: str) -> Iterator[Database]:
     """A database opened in one of SQLite's URI modes: `ro`, `rw` or `rwc`."""
-    uri = f"file:{quote(os.fsencode(path))}?mode={mode}"
+    uri = f"{_uri(path)}?mode={mode}"
     engine = create_engine("sqlite://", creator=lambda: _connected(uri, path, mode))
     event.listen(engine, "begin", _begin)
     try:
@@ -261,33 +318,62 @@ def _copy(database: Database, target: str) -> None:
         return
     with (
         contextlib.closing(sqlite3.connect(f"{target}.part")) as copy,
-        contextlib.closing(sqlite3.connect(f"file:{quote(os.fsencode(database.path))}?mode=ro", uri=True)) as source,
+        contextlib.closing(sqlite3.connect(f"{_uri(database.path)}?mode=ro", uri=True)) as source,
     ):
         source.backup(copy)
     os.rename(f"{target}.part", target)
 
 
 @contextlib.contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """Turns the database library's errors into ours."""
+def translated(path: str) -> Iterator[None]:
+    """Turns the errors of SQLite and of the database library into ours."""
     try:
         yield
     except exc.DBAPIError as error:
         raise _translation(error.orig, path) from error
+    except sqlite3.Error as error:
+        raise _translation(error, path) from error
 
 
 def _translation(error: BaseException | None, path: str) -> ImgindexError:
     """What an error of SQLite means to the user."""
-    name = printable(path)
-    match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
-        case ["BUSY" | "LOCKED"]:
+    name, parts = printable(path), getattr(error, "sqlite_errorname", "").split("_")[1:3]
+    match parts:
+        case ["BUSY" | "LOCKED", *_]:
             return LockedError(f"another program keeps '{name}' locked", "close it, or wait, and try again")
-        case ["CORRUPT" | "NOTADB"]:
-            hint = "restore a copy, or move it away and index again"
-            return CorruptDatabaseError(f"'{name}' is damaged: {error}", hint)
-        case ["FULL"]:
+        case ["CORRUPT" | "NOTADB", *_]:
+            return damaged(path, str(error))
+        case ["FULL", *_]:
             return ImgindexError(f"no space left for '{name}'", "free some space; what was stored stays stored")
-        case ["READONLY"]:
-            hint = "check the permissions of the file and its folder"
-            return DatabaseError(f"'{name}' cannot be written: {error}", hint)
+        case ["READONLY", *_]:
+            return DatabaseError(*_unwritable(parts[-1], name, error))
+        case ["IOERR", *_]:
+            hint = "look at the disk; what was stored stays stored, and the next run goes on from there"
+            return DatabaseError(f"the disk failed while '{name}' was used: {error}", hint)
     return DatabaseError(f"'{name}' cannot be used: {error}")
+
+
+def _unwritable(why: str, name: str, error: BaseException | None) -> tuple[str, str]:
+    """What happened and what to do, when SQLite says that it may not write."""
+    match why:
+        case "DBMOVED":
+            message = f"'{name}' was moved, removed or replaced while it was in use"
+            return message, "put it back, then run the command again; nothing more was written"
+        case "ROLLBACK" | "CANTLOCK" | "RECOVERY":
+            message = f"a run that wrote to '{name}' was stopped, and what it left cannot be cleared here"
+            return message, "open it once where it can be written: imgindex status"
+    return f"'{name}' cannot be written: {error}", "check the permissions of the file and its folder"
+
+
+def damaged(path: str, how: str) -> CorruptDatabaseError:
+    """The error for a database whose pages contradict each other.
+
+    Args:
+        path: Of the database.
+        how: What is wrong.
+    """
+    hint = (
+        "restore a copy (imgindex backup makes them), or move it away and index again;"
+        " what was pruned comes back by imgindex undo --from-manifest"
+    )
+    return CorruptDatabaseError(f"'{printable(path)}' is damaged: {how}", hint)

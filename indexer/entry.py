@@ -12,12 +12,12 @@ from typer.exceptions import TyperException
 
 from indexer import output
 from indexer.cli import app
-from indexer.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, ImgindexError, UsageError
+from indexer.errors import EXIT_DONE, EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, ImgindexError, UsageError
 
 
 def run(arguments: list[str]) -> int:
     """Runs a command and gives its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    _hear_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -29,19 +29,30 @@ def run(arguments: list[str]) -> int:
         return _failed(error)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    except _TerminatedError:
-        code = EXIT_TERMINATED
-    if code in {EXIT_INTERRUPTED, EXIT_TERMINATED}:  # typer, too, turns an interrupt into that exit code
+    except _TerminatedError as stop:
+        code = stop.code
+    if code in {EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP}:  # typer, too, turns an interrupt into that exit code
         output.warn("stopped; what was finished is stored, and the next run goes on from there")
     return code if isinstance(code, int) else EXIT_DONE
 
 
 class _TerminatedError(BaseException):
-    """SIGTERM: stops a run as an interrupt does."""
+    """SIGTERM, or SIGHUP when a terminal closes: stops a run as an interrupt does."""
+
+    def __init__(self, code: int) -> None:
+        """Keep the exit code."""
+        super().__init__()
+        self.code = code
 
 
-def _terminate(_signal: int, _frame: object) -> None:
-    raise _TerminatedError
+def _hear_signals() -> None:
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
+        signal.signal(signal.SIGHUP, _terminate)
+
+
+def _terminate(number: int, _frame: object) -> None:
+    raise _TerminatedError(128 + number)
 
 
 def _failed(error: Exception) -> int:

@@ -10,7 +10,7 @@ from indexer import output, report
 from indexer.errors import EXIT_DONE, UsageError
 from indexer.groups import Verdict
 from indexer.locate import require_database
-from indexer.options import Database, Json, opened
+from indexer.options import Database, Json, Wait, opened
 from indexer.text import count_text
 
 Export = Annotated[str | None, typer.Option("--export", metavar="FILE", help="Write all decisions; - prints them.")]
@@ -43,6 +43,7 @@ def decide(
     forget: Annotated[bool, typer.Option("--forget", help="Take back what was decided.")] = False,
     export: Export = None,
     take: Import = None,
+    wait: Wait = False,
     db: Database = None,
 ) -> int:
     """Remember your judgement on two pictures; it outranks the machine's from then on.
@@ -54,7 +55,7 @@ def decide(
     deeds = (bool(files), export is not None, take is not None)
     if sum(deeds) != 1 or (bool(files) != bool(chosen)) or len(chosen) > 1 or (files and len(files) != 2):
         raise UsageError("say what to decide", "imgindex decide A B --different, or --same, --forget; see --help")
-    index = opened(require_database(db))
+    index = opened(require_database(db), wait=wait)
     if files:
         index.decide(files[0], files[1], chosen[0])
     elif export is not None:

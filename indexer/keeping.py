@@ -10,7 +10,7 @@ from indexer import output, showing
 from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
 from indexer.locate import canonical, require_database
 from indexer.moves import Recovered
-from indexer.options import EXITS, Database, Json, Null, Quiet, Yes, opened, told, warn_all
+from indexer.options import EXITS, Database, Json, Null, Quiet, Wait, Yes, opened, told, warn_all
 from indexer.text import bytes_from, count_text, seconds_from
 
 quarantine = typer.Typer(help="Look at what lies in the quarantine.", rich_markup_mode=None, no_args_is_help=True)
@@ -25,6 +25,7 @@ def undo(
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
+    wait: Wait = False,
     db: Database = None,
 ) -> int:
     """Bring the files of a prune back to what and where they were, captions and annotation files too.
@@ -39,7 +40,7 @@ def undo(
         with output.progress(wanted=not quiet) as tick:
             done = undo_from_manifest(canonical(from_manifest), tick)
         return told(done, "brought back", Recovered(), json=json, quiet=quiet)
-    pictures = opened(require_database(db))
+    pictures = opened(require_database(db), wait=wait)
     with output.progress(wanted=not quiet) as tick:
         done = pictures.undo(run, tick=tick)
     return told(done, "brought back", pictures.recovered, json=json, quiet=quiet)
@@ -56,6 +57,7 @@ def purge(
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
+    wait: Wait = False,
     db: Database = None,
 ) -> int:
     """Delete quarantined files for good. The only command that deletes; without --yes, it only tells what it would.
@@ -67,7 +69,7 @@ def purge(
         span_s, left = seconds_from(span), bytes_from(keep_bytes) if keep_bytes else 0
     except ValueError as error:
         raise UsageError(str(error)) from error
-    pictures = opened(require_database(db))
+    pictures = opened(require_database(db), wait=wait)
     with output.progress(wanted=not quiet) as tick:
         done = pictures.purge(span_s, keep_bytes=left, dry_run=not yes, tick=tick)
     deed = "deleted for good" if yes else "would be deleted for good; to do it, add --yes"

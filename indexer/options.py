@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXITS = """\b
 Exit codes:
   0 done   1 failed   2 usage   3 incomplete (something unreadable or left alone)   4 refused for safety
-  5 another run is writing   6 database unusable   130 interrupted   143 terminated"""
+  5 another run is writing   6 database unusable   129 hung up   130 interrupted   143 terminated"""
 
 Database = Annotated[
     str | None,
@@ -88,18 +88,30 @@ ClassFolders = Annotated[
 Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore imgindex.toml and pyproject.toml beside the index.")]
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Only files at or below these.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="While another run writes to the index, wait for it; without this, exit code 5.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
 
 
-def opened(path: str) -> Index:
-    """The index at a path. Decoders begin to load in the background when it is new, since all of it will be read."""
+def opened(path: str, *, wait: bool = False) -> Index:
+    """The index at a path. Decoders begin to load in the background when it is new, since all of it will be read.
+
+    Args:
+        path: Absolute.
+        wait: Writing waits while another run writes, and says so; otherwise that is an error.
+    """
     if not os.path.exists(path):
         from indexer.executors import load_decoders  # noqa: PLC0415
 
         load_decoders()
     from indexer.api import Index  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
 
-    return Index(path)
+    return Index(path, waiting=_waits if wait else None)
+
+
+def _waits(who: str) -> None:
+    output.warn(f"{who}; waiting until it has finished")
 
 
 def listed(text: str | None, what: str) -> list[str] | None:

@@ -21,6 +21,7 @@ _STAGES = {
     "match": "comparing pictures",
     "draw": "drawing pictures",
     "verify": "reading the quarantine",
+    "back up": "copying the index",
 }
 
 

@@ -26,6 +26,7 @@ from indexer.options import (
     Protect,
     Quiet,
     Unconfirmed,
+    Wait,
     Within,
     Yes,
     listed,
@@ -150,6 +151,7 @@ def prune(
     isolated: Isolated = False,
     json: Json = False,
     quiet: Quiet = False,
+    wait: Wait = False,
     db: Database = None,
 ) -> int:
     """Move surplus files into the quarantine. Without --yes, show the plan and change nothing.
@@ -158,7 +160,7 @@ def prune(
     go with it. Kept is the file with the most pixels, then the most bytes, then the oldest, then the first path, unless
     --keep and --prefer, or an imgindex.toml beside the index, say otherwise.
     """
-    pictures = opened(require_database(db))
+    pictures = opened(require_database(db), wait=wait)
     wishes = _wishes(
         kinds, match, keep, prefer, protect, only_if_in, within, across, unconfirmed=unconfirmed, isolated=isolated
     )

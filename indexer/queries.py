@@ -67,6 +67,14 @@ class MovedFile:
 # --- roots and folders
 
 
+def change_times(tx: Connection, root_id: int) -> tuple[int, int, int]:
+    """The number of files of a root, of those that changed at a whole second, and of those at an even one."""
+    within = [func.count(case((file.c.ctime_ns % unit_ns == 0, 1))) for unit_ns in (1_000_000_000, 2_000_000_000)]
+    query = select(func.count(), *within).select_from(files_with_folders()).where(folder.c.root_id == root_id)
+    row = tx.execute(query).one()
+    return row[0], row[1], row[2]
+
+
 def roots(tx: Connection) -> dict[int, str]:
     """The stored path of each root, by its id."""
     return {row.id: row.path for row in tx.execute(select(root).order_by(root.c.id))}

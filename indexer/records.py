@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
 
@@ -283,6 +283,30 @@ class Status:
     quarantined: int
     """Files in the quarantine that `undo` can bring back."""
     quarantined_bytes: int
+
+
+class Health(StrEnum):
+    """How well something is, from fine to worst."""
+
+    FINE = "fine"
+    NOTE = "note"
+    """Worth knowing, nothing to do."""
+    WARNING = "warning"
+    """Something to do."""
+    DAMAGED = "damaged"
+    """The index cannot be used as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `doctor` says of one thing."""
+
+    about: str
+    """`sqlite`, `database`, `root`, `quarantine` …"""
+    health: Health
+    says: str
+    advice: str = ""
+    """What to do about it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,15 @@ def recover(database: Database) -> Recovered:
 
     It reads the disk and writes down what it finds; a file that has both its old and its quarantine name loses the
     latter, and a sidecar goes back to a picture that stayed. It can be interrupted and run again.
+
+    Raises:
+        CorruptDatabaseError: When the database is damaged. Then nothing was moved.
     """
     with database.reading() as tx:
         entries = [entry_of(database, row) for row in ledger.journal_entries(tx, states=PENDING)]
     if not entries:
         return Recovered()
+    database.refuse_damaged()
     found = {entry.entry_id: found_state(entry) for entry in entries}
     found |= _reunited(entries, found)
     sync(entries)

@@ -1,4 +1,4 @@
-"""Records of index runs, of what the index holds and of what was done, as text and as JSON."""
+"""Records of index runs, of what the index holds and how it is, and of what was done, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.groups import Similar
 from indexer.output import named, shown
-from indexer.records import IndexReport, RunSummary, Status, UnreadableFile
+from indexer.records import Finding, Health, IndexReport, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
 
 
@@ -82,6 +82,22 @@ def status_json(status: Status) -> dict[str, Any]:
         "quarantined": status.quarantined,
         "quarantined_bytes": status.quarantined_bytes,
     }
+
+
+def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
+    """What `doctor` found, one finding a line, with what to do about it below."""
+    for finding in findings:
+        yield f"{_MARKS[finding.health]} {finding.about:<18} {finding.says}"
+        if finding.advice:
+            yield f"{'':21} {printable(finding.advice)}"
+
+
+_MARKS = {Health.FINE: "+", Health.NOTE: "·", Health.WARNING: "!", Health.DAMAGED: "X"}
+
+
+def finding_json(finding: Finding) -> dict[str, str]:
+    """A finding as an object: `about`, `health` (fine, note, warning, damaged), `says`, `advice`."""
+    return {"about": finding.about, "health": finding.health, "says": finding.says, "advice": finding.advice}
 
 
 def history_text(runs: Iterable[RunSummary]) -> Iterator[str]:

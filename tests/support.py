@@ -1,14 +1,20 @@
-"""What the tests share besides fixtures: drawn folders, and trees before and after."""
+"""What the tests share besides fixtures: drawn folders, trees before and after, databases of older versions."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import stat
 from pathlib import Path
 
-from indexer import Index
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+from indexer import Index, database
 from indexer.drawing import drawn, encoded
+from indexer.schema import APPLICATION_ID
 
 DATA = Path(os.environ.get("IMGINDEX_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 """Real pictures with ground truth; not part of the project."""
@@ -49,3 +55,39 @@ def settle(index: Index) -> None:
     with sqlite3.connect(index.path) as db:
         db.execute("UPDATE file SET unsettled = 0")
     db.close()
+
+
+def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Columns and indexes of every table."""
+    with sqlite3.connect(path) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+        found = {name: sorted(db.execute(f"PRAGMA table_info({name})").fetchall()) for name in names}
+        indexes = "SELECT name, tbl_name, lower(replace(replace(sql, ' ', ''), char(10), '')) FROM sqlite_schema"
+        found["indexes"] = sorted(db.execute(f"{indexes} WHERE type = 'index' AND sql IS NOT NULL").fetchall())
+    db.close()
+    return found
+
+
+def migrated(path: Path, revision: str) -> Path:
+    """A database as the imgindex of a given revision made it."""
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(database.migrations_folder()))
+    with engine.begin() as tx:
+        config.attributes["connection"] = tx
+        command.upgrade(config, revision)
+    with engine.begin() as tx:
+        tx.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        tx.exec_driver_sql(f"PRAGMA user_version = {int(revision)}")
+    engine.dispose()
+    return path
+
+
+def version_of(path: Path) -> int:
+    """The schema version that a database claims."""
+    return int.from_bytes(path.read_bytes()[60:64], "big")
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

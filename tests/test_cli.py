@@ -19,7 +19,20 @@ from indexer import __version__
 from indexer.drawing import drawn, encoded
 from indexer.entry import run
 
-COMMANDS = ("index", "dups", "prune", "similar", "decide", "undo", "purge", "status", "history", "demo")
+COMMANDS = (
+    "index",
+    "dups",
+    "prune",
+    "similar",
+    "decide",
+    "undo",
+    "purge",
+    "status",
+    "history",
+    "doctor",
+    "backup",
+    "demo",
+)
 ODD_NAMES = (
     b"-rf.jpg",
     b"a b.jpg",

@@ -11,21 +11,23 @@ import indexer
 
 PACKAGE = Path(indexer.__file__).parent
 MODULES = sorted(path for path in PACKAGE.glob("*.py"))
-STORIES = (
-    *(
-        "index.py",
-        "match.py",
-        "batches.py",
-        "find.py",
-        "similar.py",
-        "decide.py",
-        "demo.py",
-        "annotate.py",
-        "journal.py",
-    ),
-    *("plan.py", "merging.py", "replay.py", "prune.py", "undo.py", "purge.py", "recover.py", "check_quarantine.py"),
+STORIES = tuple(
+    f"{name}.py"
+    for name in (
+        "index match batches find similar decide demo annotate journal plan merging replay prune undo purge recover"
+        " check_quarantine doctor"
+    ).split()
 )
-STATEMENTS = ("queries.py", "store.py", "matches.py", "ledger.py", "conditions.py", "schema.py", "database.py")
+STATEMENTS = (
+    "queries.py",
+    "store.py",
+    "matches.py",
+    "ledger.py",
+    "conditions.py",
+    "schema.py",
+    "database.py",
+    "backup.py",
+)
 TRANSACTIONS = ("index.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")
 """They hand transactions from statement to statement, and so name their type."""
 
