@@ -18,13 +18,13 @@ from indexer.errors import EXIT_DONE, EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMI
 def run(arguments: list[str]) -> int:
     """Runs a command and gives its exit code."""
     _hear_signals()
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         code: Any = app(arguments, standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again
         return _failed(error)
     except KeyboardInterrupt:
@@ -34,6 +34,17 @@ def run(arguments: list[str]) -> int:
     if code in {EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP}:  # typer, too, turns an interrupt into that exit code
         output.warn("stopped; what was finished is stored, and the next run goes on from there")
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def _open_closed_streams() -> None:
+    """A standard stream that is closed becomes the null device: the next file opened would get its number, and text."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 class _TerminatedError(BaseException):

@@ -11,13 +11,13 @@ import indexer
 
 PACKAGE = Path(indexer.__file__).parent
 MODULES = sorted(path for path in PACKAGE.glob("*.py"))
-STORIES = tuple(
+STORIES = [
     f"{name}.py"
     for name in (
-        "index match batches find similar decide demo annotate journal plan merging replay prune undo purge recover"
-        " check_quarantine doctor"
-    ).split()
-)
+        *("index", "match", "batches", "find", "similar", "decide", "demo", "annotate", "journal"),
+        *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
+    )
+]
 STATEMENTS = (
     "queries.py",
     "store.py",

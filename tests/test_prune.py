@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import errno
 import hashlib
 import os
@@ -15,7 +14,6 @@ import pytest
 from PIL import Image
 from support import Tree, aged, make_photos, tree
 
-import indexer
 from indexer import Index, confirm, deeds, manifest, prune, quarantine, transfer
 from indexer.drawing import drawn, encoded
 from indexer.errors import SafetyError, UsageError
@@ -819,34 +817,6 @@ def test_carry_out_recovers_when_it_is_interrupted(copied: Path, index: Index, m
 
 
 # --- promises
-
-
-def test_nothing_but_purge_and_moves_unlinks() -> None:
-    """Hazard 77: the only places in the code that remove a file, each with its reason in its own words."""
-    removers = {"unlink", "remove", "rmtree", "rmdir", "removedirs", "replace", "rename", "truncate"}
-    found = set()
-    for path in sorted(Path(indexer.__file__).parent.glob("*.py")):
-        for function in ast.walk(ast.parse(path.read_text())):
-            if isinstance(function, ast.FunctionDef):
-                calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
-                if any(isinstance(c, ast.Attribute) and c.attr in removers and _is_os(c.value) for c in calls):
-                    found.add((path.name, function.name))
-
-    assert found == {
-        ("database.py", "_copy"),  # a backup that is complete gets its name
-        ("filesystem.py", "rename_no_replace"),  # the old name of a file that has its new one
-        ("quarantine.py", "drop_payload_name"),  # purge, recover, and what was put back from a copy
-        ("rewrites.py", "rewrite_back"),  # a caption that the prune itself had made
-        ("transfer.py", "_copy_over"),  # the source of a verified copy
-        ("transfer.py", "copy_verified"),  # a copy that came out wrong
-        ("transfer.py", "_drop"),  # files that have names of our own
-        ("transfer.py", "swap_in"),  # the file that a verified one replaced
-        ("transfer.py", "write_new"),  # a file that could not be written to the end
-    }
-
-
-def _is_os(value: ast.expr) -> bool:
-    return isinstance(value, ast.Name) and value.id in {"os", "shutil"}
 
 
 def test_plan_is_the_same_whatever_the_order_of_the_files(tmp_path: Path) -> None:

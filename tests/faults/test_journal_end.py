@@ -21,6 +21,7 @@ from indexer.drawing import drawn, encoded
 
 REMOVERS = {"unlink", "remove", "rmtree", "rmdir", "removedirs", "replace", "rename", "truncate"}
 ALLOWED = {
+    ("backup.py", "backup"),  # the partial file of a backup that failed
     ("database.py", "_copy"),  # a backup that is complete gets its name
     ("filesystem.py", "rename_no_replace"),  # the old name of a file that has its new one
     ("quarantine.py", "drop_payload_name"),  # purge, recover, and what was put back from a copy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import errno
 import os
@@ -14,7 +13,6 @@ from checking import KEEPER, REAL_RENAME, SURPLUS, Change, across, command, dele
 from score import Faults
 from support import aged, tree
 
-import indexer
 from indexer import Index, transfer
 from indexer.errors import SafetyError
 from indexer.undo import undo_from_manifest
@@ -200,28 +198,6 @@ def test_hazard_76_quarantine_is_private_and_not_indexed(tmp_path: Path, index: 
         case.undo(index)
 
     assert (modes, report.new) == ({0}, 0)
-
-
-def test_hazard_77_who_removes_files(tmp_path: Path, index: Index, fault: Faults) -> None:
-    """The places in the code that remove a file: purge, and what is our own or stands elsewhere, verified."""
-    removers = {"unlink", "remove", "rmtree", "rmdir", "removedirs", "replace", "rename", "truncate"}
-    found = {
-        (path.name, function.name)
-        for path in Path(indexer.__file__).parent.glob("*.py")
-        for function in ast.walk(ast.parse(path.read_text()))
-        if isinstance(function, ast.FunctionDef)
-        for call in ast.walk(function)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in removers
-        if isinstance(call.func.value, ast.Name) and call.func.value.id in {"os", "shutil"}
-    }
-    photos = with_copy(tmp_path, index)
-    with fault(77, "the code as it is written", root=photos) as case:
-        index.carry_out(index.plan())
-        case.undo(index)
-
-    assert {name for name, _function in found} <= {
-        *("database.py", "filesystem.py", "quarantine.py", "rewrites.py", "transfer.py"),
-    }
 
 
 def test_hazard_69_root_that_is_away_makes_no_quarantine(tmp_path: Path, index: Index, fault: Faults) -> None:
