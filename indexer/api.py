@@ -37,7 +37,17 @@ from indexer.lock import Waiting
 from indexer.moves import MoveReport, Quarantined, Recovered, Update
 from indexer.places import relative_to
 from indexer.plans import Plan, Refused, Wanted
-from indexer.records import Finding, IndexReport, IndexRequest, RunSummary, Status, Tick, UnreadableFile, no_progress
+from indexer.records import (
+    MAX_FILE_BYTES,
+    Finding,
+    IndexReport,
+    IndexRequest,
+    RunSummary,
+    Status,
+    Tick,
+    UnreadableFile,
+    no_progress,
+)
 from indexer.text import printable
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -73,6 +83,8 @@ class Index:
         all_files: bool = False,
         retry: bool = False,
         confirm_missing: bool = False,
+        max_file_bytes: int = MAX_FILE_BYTES,
+        one_file_system: bool = False,
         jobs: int | None = None,
         tick: Tick = no_progress,
     ) -> IndexReport:
@@ -85,16 +97,28 @@ class Index:
             all_files: Look at every file, whatever its name ends in.
             retry: Read files again that could not be read before.
             confirm_missing: Believe that many or all files of a folder are gone.
+            max_file_bytes: A larger file is not read, and counts as unreadable.
+            one_file_system: Do not enter folders below those given where another file system is mounted.
             jobs: Worker processes, None for one a processor, 0 to decode in this process.
             tick: Called with a stage, the files done since the last call, and the files in all when known.
 
         Raises:
             SafetyError: When a folder is missing.
-            UsageError: When there is no folder, or a listed file lies outside the folders.
+            UsageError: When there is no folder, a listed file lies outside the folders, or a folder shows the kernel or
+                files that are indexed under another name.
             DatabaseError: When the database cannot be used.
             LockedError: When another run is writing.
         """
-        request = IndexRequest(_places(folders), tuple(exclude), _listed(files), all_files, retry, confirm_missing)
+        request = IndexRequest(
+            folders=_places(folders),
+            exclude=tuple(exclude),
+            files=_listed(files),
+            all_files=all_files,
+            retry=retry,
+            confirm_missing=confirm_missing,
+            max_file_bytes=max_file_bytes,
+            one_file_system=one_file_system,
+        )
         _refuse_outside(request)
         with self._writing() as database, local_pool(jobs) as executor:
             return index.update(database, request, executor, tick)

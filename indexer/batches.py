@@ -11,7 +11,7 @@ from indexer.database import Database
 from indexer.executors import Batch
 from indexer.places import Place, joined, split
 from indexer.quarantine import digest_at
-from indexer.records import Task
+from indexer.records import IndexRequest, Task
 
 KNOWN_LIMIT = 20_000
 """Known contents that are looked at for a page of due files; bitmaps of one size can have many more."""
@@ -21,23 +21,24 @@ BATCH_BYTES = 16 << 20
 
 
 def due_batches(
-    database: Database, places: list[Place], recipe_id: int, handed_out: dict[int, store.DueFile], *, retry: bool
+    database: Database, places: list[Place], request: IndexRequest, recipe_id: int, handed_out: dict[int, store.DueFile]
 ) -> Iterator[Batch]:
     """The files at or below given places that are due, in batches, each with the contents that need no decoding.
 
     Args:
         database: The index.
         places: Where to look.
+        request: Whether contents are decoded again that could not be decoded, and how large a file may be.
         recipe_id: Contents of other recipes are not known.
         handed_out: Filled with each file that is handed out, by its id; the caller takes it out again.
-        retry: Decode contents again that could not be decoded.
     """
     last = 0
     while True:
         with database.reading() as tx:
             due = store.due_files(tx, places, last)
             bases = database.bases(queries.roots(tx))
-            known = _known(tx, due, bases, recipe_id, retry=retry)
+            readable = [row for row in due if row.size <= request.max_file_bytes]
+            known = _known(tx, readable, bases, recipe_id, retry=request.retry)
         if not due:
             return
         last = due[-1].file_id
@@ -45,7 +46,7 @@ def due_batches(
         for rows in _cut(due):
             sizes = {row.size for row in rows}
             digests = frozenset(digest for size, digest in known if size in sizes)
-            yield tuple(_task(row, bases) for row in rows), digests
+            yield tuple(_task(row, bases, request.max_file_bytes) for row in rows), digests
 
 
 def _known(
@@ -78,5 +79,6 @@ def _cut(due: list[store.DueFile]) -> Iterator[list[store.DueFile]]:
         yield batch
 
 
-def _task(row: store.DueFile, bases: dict[int, str]) -> Task:
-    return Task(row.file_id, joined(bases[row.root_id], row.path), row.size, scan.claims_picture(split(row.path)[1]))
+def _task(row: store.DueFile, bases: dict[int, str], max_bytes: int) -> Task:
+    path, name = joined(bases[row.root_id], row.path), split(row.path)[1]
+    return Task(row.file_id, path, row.size, scan.claims_picture(name), max_bytes)

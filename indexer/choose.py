@@ -108,4 +108,5 @@ def _group(keeper: Member, others: Sequence[Surplus], rules: Rules) -> Group | N
 
 def _same_file(left: Member, right: Member) -> bool:
     """True for two names of one file: there is nothing to free, and neither is a copy of the other."""
-    return left.root_id == right.root_id and left.stamp.inode == right.stamp.inode and left.digest == right.digest
+    numbers = left.root_id, left.stamp.inode
+    return numbers == (right.root_id, right.stamp.inode) and bool(left.stamp.inode) and left.digest == right.digest

@@ -26,6 +26,7 @@ from indexer.options import (
     Quiet,
     Wait,
     opened,
+    size_from,
     warn_all,
 )
 from indexer.records import IndexReport
@@ -82,6 +83,12 @@ def index(
     confirm_missing: Annotated[
         bool, typer.Option("--confirm-missing", help="Believe that files are gone, however many.")
     ] = False,
+    max_file_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Do not read larger files; they count as unreadable.")
+    ] = "512MiB",
+    one_file_system: Annotated[
+        bool, typer.Option("--one-file-system", help="Do not enter folders where another file system is mounted.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     wait: Wait = False,
@@ -101,10 +108,13 @@ def index(
             all_files=all_files,
             retry=retry,
             confirm_missing=confirm_missing,
+            max_file_bytes=size_from(max_file_size),
+            one_file_system=one_file_system,
             jobs=jobs,
             tick=tick,
         )
     warn_all(showing.recovered_text(pictures.recovered))
+    warn_all(found.notes)
     warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
     if json:
         output.print_json(report.index_json(found))

@@ -24,10 +24,19 @@ from indexer.diff import is_unsettled
 from indexer.filesystem import born_ns, chunks, open_regular, stamp_from
 from indexer.fingerprint import fingerprint, reduction
 from indexer.recipe import GROUND, HASH_SIDE, LOW_DETAIL
-from indexer.records import Fingerprint, Fingerprinted, NotPicture, Outcome, Reading, Recognised, Task, Unreadable
+from indexer.records import (
+    MAX_FILE_BYTES,
+    Fingerprint,
+    Fingerprinted,
+    NotPicture,
+    Outcome,
+    Reading,
+    Recognised,
+    Task,
+    Unreadable,
+)
+from indexer.text import bytes_text
 
-MAX_FILE_BYTES = 512 << 20
-"""A larger file is not read: no picture that can be decoded within `MAX_PIXELS` needs it."""
 MAX_PIXELS = 100_000_000
 """A larger picture is not decoded: as RGBA it would fill 0.4 GB."""
 MAX_JPEG_PIXELS = 250_000_000
@@ -83,7 +92,7 @@ def decode_batch(tasks: Sequence[Task], known: frozenset[bytes]) -> list[Outcome
 def _outcome(task: Task, known: set[bytes]) -> Outcome:
     """What reading and decoding one file gives; a content that it fingerprints joins the known ones."""
     try:
-        data, reading = read_stable(task.path)
+        data, reading = read_stable(task.path, task.max_bytes)
     except OSError as error:
         return Unreadable(task.file_id, f"cannot be read: {error.strerror or error}")
     except _ChangingError:
@@ -111,18 +120,20 @@ def _decoded(task: Task, data: bytes, reading: Reading, digest: bytes) -> Outcom
         return Unreadable(task.file_id, failure_reason(error), reading, digest)
 
 
-def read_stable(path: str) -> tuple[bytes, Reading]:
+def read_stable(path: str, max_bytes: int = MAX_FILE_BYTES) -> tuple[bytes, Reading]:
     """The bytes of a file that did not change while they were read; one that did is read once more.
 
     Raises:
-        OSError: When it cannot be read, is no regular file or is larger than `MAX_FILE_BYTES`.
+        OSError: When it cannot be read, is no regular file or has more bytes than it may.
         _ChangingError: When it changed both times.
     """
     for _attempt in range(2):
         descriptor, before = open_regular(path)
         try:
-            if before.st_size > MAX_FILE_BYTES:
-                raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+            if before.st_size > max_bytes:
+                raise OSError(
+                    f"larger than --max-file-size ({bytes_text(max_bytes)}); raise it, with --retry, to read it"
+                )
             data = os.read(descriptor, before.st_size + 1)
             if 0 < len(data) < before.st_size:
                 data = b"".join(chunks(descriptor))

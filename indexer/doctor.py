@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from indexer import check_quarantine, ledger, lock, queries
+from indexer import check_quarantine, ledger, lock, queries, roots
 from indexer.database import Database, open_as_it_is, probe, was_stopped
 from indexer.errors import CorruptDatabaseError, DatabaseError
 from indexer.mounts import Mount, free_bytes, mount_of, mounts
@@ -119,7 +119,7 @@ def _roots(database: Database, known: tuple[Mount, ...]) -> Iterator[Finding]:
             mount = mount_of(path, known)
             health = Health.NOTE if mount is not None and mount.is_remote else Health.FINE
             told = f" {_mounted(mount)}" if mount else ""
-            yield Finding("root", health, f"{where}{told}; {_times(queries.change_times(tx, root_id))}")
+            yield Finding("root", health, f"{where}{told}; {_times(roots.change_times(tx, root_id))}")
 
 
 def _times(found: tuple[int, int, int]) -> str:

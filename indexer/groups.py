@@ -188,4 +188,5 @@ class Group:
     @property
     def bytes(self) -> int:
         """Bytes that moving the surplus away frees; two names of one file count once."""
-        return sum({(s.member.root_id, s.member.stamp.inode): s.member.stamp.size for s in self.surplus}.values())
+        files = (surplus.member for surplus in self.surplus)
+        return sum({(f.root_id, f.stamp.inode or -f.file_id): f.stamp.size for f in files}.values())

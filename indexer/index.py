@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from indexer import ledger, queries, scan, store
+from indexer import ledger, queries, roots, scan, store
+from indexer.admit import admit
 from indexer.batches import due_batches
+from indexer.boundaries import not_entered
 from indexer.database import Database
-from indexer.diff import folder_changes, is_unsettled, listing_digest
-from indexer.errors import SafetyError, UsageError
+from indexer.diff import folder_changes, is_renumbered, is_unsettled, listing_digest
 from indexer.executors import Executor, outcomes
 from indexer.filesystem import born_ns, folder_exists
 from indexer.match import match_due
+from indexer.mounts import Mount, mount_of, mounts
 from indexer.places import Place, joined, outermost, places_of, relative_to
-from indexer.quarantine import is_quarantined
 from indexer.recipe import RECIPE
 from indexer.records import (
     Added,
@@ -63,14 +64,24 @@ class _Scan:
     root_id: int
     base: str
     below: str
+    numberless: bool = False
+    """Inode numbers mean nothing here."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Folders that are not entered, each with the reason."""
     files: int = 0
     new: int = 0
     moved: int = 0
     gone: array[int] = field(default_factory=lambda: array("q"))
+    altered: int = 0
+    renumbered: int = 0
+    """Of the altered files, those of which nothing but the inode number is another."""
+    misnumbered: bool = False
+    """Files that are no hard links of each other have one inode number."""
     lost: int = 0
     """Files that are gone, without those that moved."""
     unlisted: list[Unlisted] = field(default_factory=list)
     refused: str = ""
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -86,6 +97,9 @@ class _Reading:
     """Files handed out and not stored yet."""
     new: int = 0
     changed: int = 0
+    moved: int = 0
+    """Counts against files that were taken for moved ones, and have other bytes."""
+    reread: int = 0
     decoded: int = 0
     others: int = 0
     unreadable: list[tuple[store.DueFile, str]] = field(default_factory=list)
@@ -107,57 +121,35 @@ def update(
 
     Raises:
         SafetyError: When a folder is missing. Nothing was changed.
-        UsageError: When a folder is a quarantine.
+        UsageError: When a folder is a quarantine, shows the kernel, or shows files of a root under another name.
     """
-    started = time.monotonic()
+    started, known = time.monotonic(), mounts()
     with database.writing() as tx:
-        for path in request.folders:
-            _know_root(database, tx, path, confirmed=request.confirm_missing)
+        admit(database, tx, request.folders, known, confirmed=request.confirm_missing)
         places = outermost(places_of(database.bases(queries.roots(tx)), request.folders))
         reach = places if len(places) <= MOST_PLACES else [(root_id, "") for root_id in {place[0] for place in places}]
         run_id = ledger.start_run(tx, "index", time.time_ns())
         recipe_id = store.recipe_id(tx, RECIPE.key)
         stale = store.refill(tx, recipe_id)
         retried = sum(store.retry_unreadable(tx, *place) for place in places) if request.retry else 0
-        bases = database.bases(queries.roots(tx))
+        bases, numberless = database.bases(queries.roots(tx)), roots.numberless(tx)
         first_new = queries.newest_file(tx) + 1
     if stale or retried or first_new == 1:
         executor.start()
-    scans = [_Scan(root_id, bases[root_id], below) for root_id, below in places]
+    scans = [_Scan(root_id, bases[root_id], below, root_id in numberless) for root_id, below in places]
     for scanned in scans:
+        place = joined(scanned.base, scanned.below)
+        scanned.closed = not_entered(place, bases.values(), known, one_file_system=request.one_file_system)
         _scan(database, scanned, request, executor, tick)
-        _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
+        _settle(database, scanned, request, first_new)
     reading = _Reading(first_new, recipe_id, whole=request.files is None)
-    _read_due(database, reach, reading, executor, retry=request.retry, tick=tick)
+    _read_due(database, reach, reading, executor, request, tick)
     matched = match_due(database, recipe_id, executor, tick)
     with database.writing() as tx:
         report = _report(tx, scans, reading, bases, reach, time.monotonic() - started)
-        report = replace(report, matches=matched)
+        report = replace(report, matches=matched, notes=tuple(_notes(database, scans, known)))
         ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
-
-
-# --- places
-
-
-def _know_root(database: Database, tx: Connection, path: str, *, confirmed: bool) -> None:
-    """Makes a folder a root, unless it lies in one; roots that lie in it become part of it."""
-    bases = database.bases(queries.roots(tx))
-    known = any(relative_to(path, base) is not None for base in bases.values())
-    if not folder_exists(path) and not (known and confirmed):
-        raise SafetyError(
-            f"'{printable(path)}' is missing or not a folder: nothing is concluded from that",
-            "mount it or correct the path; if it is really gone: imgindex index FOLDER --confirm-missing",
-        )
-    if is_quarantined(path):
-        raise UsageError(f"'{printable(path)}' is a quarantine of imgindex", "imgindex undo brings its files back")
-    if known:
-        return
-    new_id = queries.add_root(tx, database.stored(path))
-    for root_id, base in bases.items():
-        prefix = relative_to(base, path)
-        if prefix:
-            queries.merge_root(tx, root_id, new_id, prefix)
 
 
 # --- scanning
@@ -173,6 +165,7 @@ def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: E
             scanned.unlisted.append(found)
             continue
         scanned.files += len(found.names)
+        scanned.misnumbered |= found.misnumbered
         tick("scan", len(found.names), None)
         changes = _changes(database, unseen.pop(found.path, None), found)
         if changes is None:
@@ -180,6 +173,8 @@ def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: E
         if any(isinstance(change, Added | Altered) for change in changes.changes):
             executor.start()
         scanned.gone.extend(change.file_id for change in changes.changes if isinstance(change, Gone))
+        scanned.altered += sum(isinstance(change, Altered) for change in changes.changes)
+        scanned.renumbered += changes.renumbered
         pending.append(changes)
         if sum(len(waiting.changes) for waiting in pending) >= APPLY_CHANGES:
             _apply(database, scanned, pending)
@@ -190,15 +185,16 @@ def _scan(database: Database, scanned: _Scan, request: IndexRequest, executor: E
 
 def _found(scanned: _Scan, request: IndexRequest) -> Iterator[Listing | Unlisted]:
     wanted = scan.wanted_files(all_files=request.all_files, exclude=request.exclude)
-    excluded = scan.excluded_names(request.exclude)
+    excluded = scan.left_out(scanned.base, scanned.closed, request.exclude)
+    numbered = not scanned.numberless
     place = joined(scanned.base, scanned.below)
     if request.files is not None:
         inside = (path for path in request.files if relative_to(path, place) is not None)
         paths = (relative_to(path, scanned.base) for path in inside)
-        return scan.listed(scanned.base, filter(None, paths), wanted=wanted, excluded=excluded)
+        return scan.listed(scanned.base, filter(None, paths), wanted=wanted, excluded=excluded, numbered=numbered)
     if not folder_exists(place):
         return iter(())  # and whoever runs this has confirmed that it is gone
-    return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded)
+    return scan.walk(scanned.base, below=scanned.below, wanted=wanted, excluded=excluded, numbered=numbered)
 
 
 def _changes(database: Database, known: queries.KnownFolder | None, listing: Listing) -> FolderChanges | None:
@@ -232,10 +228,47 @@ def _note_unseen(database: Database, scanned: _Scan, unseen: dict[str, queries.K
                 scanned.gone.extend(row.file_id for row in queries.known_files(tx, known.folder_id))
 
 
+def _settle(database: Database, scanned: _Scan, request: IndexRequest, first_new: int) -> None:
+    """Draws the conclusions from a scan: what could not be listed, what numbers are worth, what moved, what is gone."""
+    with database.writing() as tx:
+        if request.files is None:
+            roots.note_unlisted(tx, scanned.root_id, scanned.below, [found.path for found in scanned.unlisted])
+        scanned.note = _drift(scanned)
+        if scanned.note:
+            roots.mark_numberless(tx, scanned.root_id)
+    if scanned.gone:
+        _settle_gone(database, scanned, first_new, confirmed=request.confirm_missing)
+
+
+def _drift(scanned: _Scan) -> str:
+    """Why inode numbers will not be believed on a root from now on, empty when they will."""
+    place = printable(scanned.base)
+    equal = scanned.files - scanned.new - scanned.altered
+    if scanned.numberless:
+        return ""
+    if scanned.misnumbered:
+        return f"'{place}': its file system gives different files one inode number; numbers are ignored there"
+    if is_renumbered(scanned.renumbered, equal):
+        return (
+            f"'{place}': its file system gave {count_text(scanned.renumbered, 'file')} another inode number; they are read"
+            " again this once, and numbers are ignored there from now on"
+        )
+    return ""
+
+
+def _notes(database: Database, scans: Iterable[_Scan], known: tuple[Mount, ...]) -> Iterator[str]:
+    """What else is worth knowing about a run."""
+    own = mount_of(database.path, known)
+    if own is not None and own.is_remote:
+        yield f"the index lies on {own.kind}, where locks may not hold: keep it on a local disk (imgindex doctor)"
+    for scanned in scans:
+        yield from filter(None, [scanned.note])
+        for point, reason in scanned.closed.items():
+            yield f"'{printable(point)}' {reason}: not entered"
+
+
 def _settle_gone(database: Database, scanned: _Scan, first_new: int, *, confirmed: bool) -> None:
     """Gives moved files what was known of them and drops the rows of files that are gone, unless too many are."""
-    if not scanned.gone:
-        return
     with database.writing() as tx:
         queries.note_gone(tx, scanned.gone)
         moved = [found for found in queries.moved_files(tx, first_new) if _is_moved(scanned.base, found)]
@@ -276,8 +309,7 @@ def _read_due(
     places: list[Place],
     reading: _Reading,
     executor: Executor,
-    *,
-    retry: bool,
+    request: IndexRequest,
     tick: Tick,
 ) -> None:
     """Reads every file that is due and stores what that gives, about twice a second."""
@@ -288,7 +320,7 @@ def _read_due(
     waiting: list[Outcome] = []
     stored_at = time.monotonic()
     tick("read", 0, total)
-    for found in outcomes(executor, due_batches(database, places, reading.recipe_id, reading.due, retry=retry)):
+    for found in outcomes(executor, due_batches(database, places, request, reading.recipe_id, reading.due)):
         waiting.extend(found)
         tick("read", len(found), total)
         if len(waiting) >= STORE_OUTCOMES or time.monotonic() - stored_at >= STORE_SECONDS:
@@ -314,9 +346,13 @@ def _count(reading: _Reading, due: store.DueFile, outcome: Outcome) -> None:
     if isinstance(outcome, NotPicture):
         reading.others += 1
         reading.new -= due.file_id >= reading.first_new
-    elif due.file_id < reading.first_new:
-        reading.new += reading.whole and due.never_read
-        reading.changed += not due.never_read and digest != due.digest
+    elif due.never_read:
+        reading.new += reading.whole and due.file_id < reading.first_new
+    elif digest == due.digest:
+        reading.reread += 1
+    else:
+        reading.changed += 1
+        reading.moved -= due.file_id >= reading.first_new
 
 
 def _others(tx: Connection, scans: list[_Scan], reading: _Reading, places: list[Place]) -> int:
@@ -338,7 +374,7 @@ def _report(
     """The report of a finished run."""
     files = max(0, sum(scanned.files for scanned in scans) - _others(tx, scans, reading, places))
     new = sum(scanned.new for scanned in scans) + reading.new
-    moved = sum(scanned.moved for scanned in scans)
+    moved = sum(scanned.moved for scanned in scans) + reading.moved
     return IndexReport(
         files=files,
         new=new,
@@ -346,6 +382,7 @@ def _report(
         moved=moved,
         unchanged=max(0, files - new - reading.changed - moved),
         gone=sum(scanned.lost for scanned in scans),
+        reread=reading.reread,
         decoded=reading.decoded,
         unreadable=store.count_unreadable(tx, places),
         seconds=seconds,

@@ -10,8 +10,8 @@ from indexer import output, showing
 from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
 from indexer.locate import canonical, require_database
 from indexer.moves import Recovered
-from indexer.options import EXITS, Database, Json, Null, Quiet, Wait, Yes, opened, told, warn_all
-from indexer.text import bytes_from, count_text, seconds_from
+from indexer.options import EXITS, Database, Json, Null, Quiet, Wait, Yes, opened, size_from, told, warn_all
+from indexer.text import count_text, seconds_from
 
 quarantine = typer.Typer(help="Look at what lies in the quarantine.", rich_markup_mode=None, no_args_is_help=True)
 OfRun = Annotated[int | None, typer.Option("--run", max=1 << 62, metavar="RUN", help="Only what this run moved.")]
@@ -66,7 +66,7 @@ def purge(
     """
     span = older_than or ("0s" if keep_bytes else "30d")
     try:
-        span_s, left = seconds_from(span), bytes_from(keep_bytes) if keep_bytes else 0
+        span_s, left = seconds_from(span), size_from(keep_bytes) if keep_bytes else 0
     except ValueError as error:
         raise UsageError(str(error)) from error
     pictures = opened(require_database(db), wait=wait)

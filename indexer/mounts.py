@@ -32,6 +32,10 @@ class Mount:
     kind: str
     """Its type: `ext4`, `nfs4`, `fuse.sshfs` …"""
     read_only: bool
+    device: str
+    """Equal for all places where one file system is mounted."""
+    shows: str
+    """The folder of the file system that is seen at `point`: `/`, or another in a bind mount."""
 
     @property
     def is_remote(self) -> bool:
@@ -69,10 +73,14 @@ def free_bytes(folder: str) -> int:
 
 def _parsed(line: bytes) -> Mount:
     before, after = line.split(b" - ", 1)
-    point, options = before.split(b" ")[4:6]
+    device, shows, point, options = before.split(b" ")[2:6]
     kind, _source, super_options = after.split(b" ", 2)
     is_read_only = b"ro" in options.split(b",") or b"ro" in super_options.rstrip().split(b",")
-    return Mount(os.fsdecode(_ESCAPE.sub(_octal, point)), os.fsdecode(kind), is_read_only)
+    return Mount(_path(point), os.fsdecode(kind), is_read_only, os.fsdecode(device), _path(shows))
+
+
+def _path(written: bytes) -> str:
+    return os.fsdecode(_ESCAPE.sub(_octal, written))
 
 
 def _octal(escape: re.Match[bytes]) -> bytes:

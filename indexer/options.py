@@ -13,6 +13,7 @@ from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
 from indexer.groups import PRUNED, VERIFIED, MatchRule
 from indexer.moves import MoveReport, Recovered
 from indexer.plans import KeepKey
+from indexer.text import bytes_from
 
 if TYPE_CHECKING:
     from indexer.api import Index
@@ -112,6 +113,18 @@ def opened(path: str, *, wait: bool = False) -> Index:
 
 def _waits(who: str) -> None:
     output.warn(f"{who}; waiting until it has finished")
+
+
+def size_from(text: str) -> int:
+    """The bytes in a size that was typed.
+
+    Raises:
+        UsageError: When it is none.
+    """
+    try:
+        return bytes_from(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def listed(text: str | None, what: str) -> list[str] | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from indexer import find, ledger, store
+from indexer import find, ledger, queries, roots, store
 from indexer.database import Database
 from indexer.groups import Group
 from indexer.labels import differences
 from indexer.merging import merged_moves
+from indexer.places import joined, relative_to
 from indexer.plans import (
     LINKS,
     Action,
@@ -22,6 +23,7 @@ from indexer.plans import (
     Move,
     OnConflict,
     Plan,
+    Refused,
     Rewrite,
     Rules,
     Sidecar,
@@ -29,6 +31,7 @@ from indexer.plans import (
 )
 from indexer.rules import is_guarded
 from indexer.sidecars import Finder, sidecar_finder
+from indexer.text import printable
 
 
 def plan(
@@ -47,11 +50,11 @@ def plan(
         action: What becomes of the surplus.
         paths: Absolute; only files at or below them are looked at.
     """
-    found = find.groups(database, wanted, paths)
+    found, held_back = _without_unknown(database, find.groups(database, wanted, paths))
     if action in LINKS:
         found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
-        return Plan(wanted, found, moves, labelling=labelling, action=action)
+        return Plan(wanted, found, moves, labelling=labelling, action=action, refused=held_back)
     settled = list(judged(found, labelling, wanted.rules))
     conflicts = tuple(answer for answer in settled if isinstance(answer, Conflict))
     held = {conflict.group.keeper.file_id for conflict in conflicts}
@@ -59,7 +62,27 @@ def plan(
     moves = with_own_sidecars(
         database, [move for answer in settled if not isinstance(answer, Conflict) for move in answer]
     )
-    return Plan(wanted, kept, moves, conflicts, labelling, action)
+    return Plan(wanted, kept, moves, conflicts, labelling, action, held_back)
+
+
+def _without_unknown(database: Database, groups: Iterable[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
+    """Groups without those that have a file where the last walk could list nothing, and the surplus of these.
+
+    What became of that file nobody knows: it may be gone, or changed.
+    """
+    with database.reading() as tx:
+        bases = database.bases(queries.roots(tx))
+        unknown = [joined(base, path) for key, base in bases.items() for path in roots.unlisted_folders(tx, key)]
+    sound, refused = [], []
+    for group in groups:
+        members = (group.keeper, *group.links, *(surplus.member for surplus in group.surplus))
+        where = next((at for at in unknown for one in members if relative_to(one.full_path, at) is not None), None)
+        if where is None:
+            sound.append(group)
+        else:
+            reason = f"'{printable(where)}' could not be listed: it waits until imgindex index can"
+            refused += [Refused(surplus.member.full_path, reason) for surplus in group.surplus]
+    return tuple(sound), tuple(refused)
 
 
 def _not_yet_shared(database: Database, groups: Iterable[Group]) -> tuple[Group, ...]:

@@ -214,7 +214,7 @@ class Plan:
     labelling: Labelling = Labelling()
     action: Action = Action.QUARANTINE
     refused: tuple[Refused, ...] = ()
-    """Lines of a plan file that no longer hold."""
+    """What stays as a folder of its group could not be listed; lines of a plan file that no longer hold."""
     plan_id: str | None = None
     """Of the plan file that it came from."""
 

@@ -282,11 +282,20 @@ def _regular(folder: int, name: str) -> os.stat_result | None:
 
 def make_folders(root: str, relative: str, mode: int) -> None:
     """Makes the folders of a path below a root that are missing, the last one with the permissions it had."""
-    if not relative:
-        return
-    parent, name = split(relative)
-    make_folders(root, parent, 0o755)
-    with opened_folder(root, parent) as folder, contextlib.suppress(FileExistsError):
-        os.mkdir(name, mode, dir_fd=folder)
-        os.chmod(name, mode, dir_fd=folder)
-        os.fsync(folder)
+    missing: list[str] = []
+    while relative and not _has_folder(root, relative):
+        missing.append(relative)
+        relative = split(relative)[0]
+    for path in reversed(missing):
+        parent, name = split(path)
+        wanted = mode if path == missing[0] else 0o755
+        with opened_folder(root, parent) as folder, contextlib.suppress(FileExistsError):
+            os.mkdir(name, wanted, dir_fd=folder)
+            os.chmod(name, wanted, dir_fd=folder)
+            os.fsync(folder)
+
+
+def _has_folder(root: str, relative: str) -> bool:
+    with contextlib.suppress(FileNotFoundError), opened_folder(root, relative):
+        return True
+    return False

@@ -20,8 +20,8 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
-    true,
     union,
     update,
 )
@@ -30,7 +30,7 @@ from indexer.conditions import execute_many, files_with_folders, in_places, in_t
 from indexer.groups import Kind, MatchRule, Member
 from indexer.places import Place, joined, relative_to, split
 from indexer.records import Added, Altered, FileState, FolderChanges, KnownFile, RootSummary, Stamp
-from indexer.schema import content, decision, file, folder, journal, path_value, root
+from indexer.schema import content, decision, file, folder, path_value, root
 from indexer.schema import match as match_table
 
 PAGE = 10_000
@@ -62,46 +62,16 @@ class MovedFile:
     """When the gone file was made."""
     mtime_ns: int
     ctime_ns: int
+    untouched: bool
+    """True when its ctime is that of the gone path too: its folder was moved, not the file itself."""
 
 
 # --- roots and folders
 
 
-def change_times(tx: Connection, root_id: int) -> tuple[int, int, int]:
-    """The number of files of a root, of those that changed at a whole second, and of those at an even one."""
-    within = [func.count(case((file.c.ctime_ns % unit_ns == 0, 1))) for unit_ns in (1_000_000_000, 2_000_000_000)]
-    query = select(func.count(), *within).select_from(files_with_folders()).where(folder.c.root_id == root_id)
-    row = tx.execute(query).one()
-    return row[0], row[1], row[2]
-
-
 def roots(tx: Connection) -> dict[int, str]:
     """The stored path of each root, by its id."""
     return {row.id: row.path for row in tx.execute(select(root).order_by(root.c.id))}
-
-
-def add_root(tx: Connection, stored: str) -> int:
-    """The id of a new root."""
-    return new_id(tx.execute(insert(root).values(path=stored)))
-
-
-def merge_root(tx: Connection, inner_id: int, outer_id: int, prefix: str) -> None:
-    """Makes the folders of a root part of another root that it lies in.
-
-    Args:
-        tx: A writing transaction.
-        inner_id: The root that ends.
-        outer_id: The root that takes its folders.
-        prefix: The inner root's path relative to the outer one.
-    """
-    for table, column, inside in ((folder, folder.c.path, true()), (journal, journal.c.path, journal.c.base.is_(None))):
-        rows = tx.execute(select(table.c.id, column).where(table.c.root_id == inner_id, inside)).all()
-        changes = [{"key": row.id, "new": f"{prefix}/{row.path}" if row.path else prefix} for row in rows]
-        if changes:
-            statement = update(table).where(table.c.id == bindparam("key"))
-            tx.execute(statement.values({column: bindparam("new"), table.c.root_id: outer_id}), changes)
-    tx.execute(update(journal).where(journal.c.root_id == inner_id).values(root_id=outer_id))
-    tx.execute(delete(root).where(root.c.id == inner_id))
 
 
 def folders(tx: Connection, root_id: int, below: str = "") -> dict[str, KnownFolder]:
@@ -168,7 +138,10 @@ def note_gone(tx: Connection, file_ids: Iterable[int]) -> None:
 
 
 def moved_files(tx: Connection, first_new_id: int) -> list[MovedFile]:
-    """New paths that have inode, size and mtime of a path that is gone and was read when its stamp could be trusted."""
+    """New paths that have inode, size and mtime of a path that is gone and was read when its stamp could be trusted.
+
+    What was no picture is followed only where its folder moved: else it is read as any new file.
+    """
     old = file.alias("old")
     old_folder = folder.alias("old_folder")
     same = and_(
@@ -178,8 +151,10 @@ def moved_files(tx: Connection, first_new_id: int) -> list[MovedFile]:
         folder.c.root_id == old_folder.c.root_id,
         old.c.state != FileState.DUE,
         ~old.c.unsettled,
+        or_(old.c.state != FileState.OTHER, file.c.ctime_ns == old.c.ctime_ns),
     )
-    moments = (old.c.id.label("gone_id"), old.c.born_ns, file.c.mtime_ns, file.c.ctime_ns)
+    untouched = file.c.ctime_ns == old.c.ctime_ns
+    moments = (old.c.id.label("gone_id"), old.c.born_ns, file.c.mtime_ns, file.c.ctime_ns, untouched)
     query = (
         select(file.c.id, folder.c.path, file.c.name, *moments)
         .select_from(gone.join(old, old.c.id == gone.c.id).join(old_folder, old_folder.c.id == old.c.folder_id))
@@ -195,23 +170,29 @@ def moved_files(tx: Connection, first_new_id: int) -> list[MovedFile]:
 
 
 def adopt(tx: Connection, moved: Iterable[tuple[MovedFile, bool]]) -> None:
-    """Gives moved files what is known of the paths they had.
+    """Gives moved files what is known of the paths they had; those that were moved by themselves stay due.
+
+    A rename sets a file's ctime, which would have told that its content was replaced before.
 
     Args:
         tx: A writing transaction in which `note_gone` was called.
         moved: Each file, and whether its stamp is too fresh to be trusted next time.
     """
-    rows = [{"key": found.file_id, "old": found.gone_id, "fresh": unsettled} for found, unsettled in moved]
-    if not rows:
-        return
     old = file.alias("old")
-    taken = {
+    known = {
         name: select(old.c[name]).where(old.c.id == bindparam("old")).scalar_subquery()
         for name in ("content_id", "state", "reason", "born_ns")
     }
-    tx.execute(
-        update(file).where(file.c.id == bindparam("key")).values({**taken, "unsettled": bindparam("fresh")}), rows
-    )
+    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for found, unsettled in moved:
+        rows[found.untouched].append(
+            {"key": found.file_id, "old": found.gone_id, "fresh": unsettled and found.untouched}
+        )
+    for untouched, some in rows.items():
+        taken = known if untouched else {"content_id": known["content_id"]}
+        if some:
+            values = {**taken, "unsettled": bindparam("fresh")}
+            tx.execute(update(file).where(file.c.id == bindparam("key")).values(values), some)
 
 
 def forget_gone(tx: Connection) -> None:
@@ -296,7 +277,8 @@ def _members(*columns: Any) -> Select[Any]:
         folder.c.root_id,
         folder.c.path,
         file.c.name,
-        *_STAMP,
+        *_STAMP[:3],
+        case((root.c.numberless, 0), else_=file.c.inode).label("inode"),
         content.c.digest,
         content.c.width,
         content.c.height,

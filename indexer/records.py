@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
+MAX_FILE_BYTES = 512 << 20
+"""A larger file is not read unless the user says so: no picture that imgindex decodes needs it."""
+
 
 class FileState(IntEnum):
     """What the index knows of a file's content."""
@@ -35,6 +38,7 @@ class Stamp(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    """0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Listing:
     """The clock when the first file was looked at."""
     whole: bool = True
     """False when only some files of the folder were looked for: the others are not gone."""
+    misnumbered: bool = False
+    """True when files that are no hard links of each other have one inode number."""
 
     def stamp(self, index: int) -> Stamp:
         """The stamp of the file at an index of `names`."""
@@ -110,6 +116,8 @@ class FolderChanges:
     changes: tuple[Added | Altered | Gone, ...]
     calm: bool
     """True when each row of the folder will equal the disk and can be trusted without looking at it again."""
+    renumbered: int = 0
+    """Files of which nothing but the inode number is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,8 @@ class Task(NamedTuple):
     """Bytes, as the index knows it: only used to share the work out."""
     claims_picture: bool
     """True when the name ends like a picture's, so that anything else inside is worth a word."""
+    max_bytes: int = MAX_FILE_BYTES
+    """A larger file is not read."""
 
 
 class Reading(NamedTuple):
@@ -227,6 +237,8 @@ class IndexReport:
     moved: int = 0
     unchanged: int = 0
     gone: int = 0
+    reread: int = 0
+    """Unchanged files that were read all the same, as nothing but their bytes could tell that they are unchanged."""
     decoded: int = 0
     """Files decoded by this run."""
     matches: int = 0
@@ -240,12 +252,15 @@ class IndexReport:
     """Folders that could not be listed."""
     refused: tuple[str, ...] = ()
     """Why what seemed gone was not believed, one sentence a root."""
+    notes: tuple[str, ...] = ()
+    """What else is worth knowing, a sentence each."""
 
     @property
     def counts(self) -> dict[str, int | float]:
         """The numbers, as `--json` prints them and `history` keeps them."""
-        names = ("files", "new", "changed", "moved", "unchanged", "gone", "decoded", "matches", "unreadable")
-        return {**{name: getattr(self, name) for name in names}, "seconds": round(self.seconds, 3)}
+        names = ("files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "unreadable")
+        numbers = {name: getattr(self, name) for name in names}
+        return {**numbers, "unlisted": len(self.unlisted), "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +337,8 @@ class IndexRequest:
     all_files: bool = False
     retry: bool = False
     confirm_missing: bool = False
+    max_file_bytes: int = MAX_FILE_BYTES
+    one_file_system: bool = False
 
 
 Tick = Callable[[str, int, int | None], None]

@@ -104,7 +104,7 @@ def _changed_something(run: RunSummary) -> bool:
     """True for a run after which the same plan might not be made again."""
     if run.command in _HARMLESS:
         return False
-    names = ("new", "changed", "moved", "gone", "matches", "decoded", "updated")
+    names = ("new", "changed", "moved", "gone", "matches", "decoded", "updated", "unlisted")
     return run.finished_ns is None or any(run.counts.get(name) for name in names)
 
 

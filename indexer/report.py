@@ -31,7 +31,8 @@ def index_text(report: IndexReport) -> Iterator[str]:
         f" {report.unchanged:,} unchanged; {report.gone:,} gone, {report.unreadable:,} unreadable"
     )
     matches = f", {count_text(report.matches, 'match')} found" if report.matches else ""
-    yield f"{count_text(report.decoded, 'picture')} decoded{matches}; {report.seconds:.1f} s in all"
+    again = f", {report.reread:,} read again and unchanged" if report.reread else ""
+    yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
 

@@ -5,17 +5,18 @@ A folder that cannot be listed is a value of its own (`Unlisted`), never an empt
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
 import stat
 import time
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from indexer.filesystem import FOLDER_FLAGS, stamp_from
-from indexer.places import joined, split
+from indexer.places import joined, relative_to, split
 from indexer.records import Listing, Unlisted
 
 PICTURE_ENDINGS = frozenset(
@@ -74,7 +75,24 @@ def excluded_names(patterns: Iterable[str]) -> Wanted | None:
     return lambda folder, name: bool(excluded.fullmatch(name) or excluded.fullmatch(joined(folder, name)))
 
 
-def walk(root: str, *, below: str = "", wanted: Wanted, excluded: Wanted | None = None) -> Iterator[Listing | Unlisted]:
+def left_out(root: str, closed: Iterable[str], patterns: Iterable[str]) -> Wanted | None:
+    """The test for folders that are not entered, None when all are.
+
+    Args:
+        root: Absolute path.
+        closed: Absolute paths of folders.
+        patterns: Glob patterns, as for `excluded_names`.
+    """
+    excluded = excluded_names(patterns)
+    paths = frozenset(relative_to(path, root) for path in closed)
+    if not paths:
+        return excluded
+    return lambda folder, name: joined(folder, name) in paths or bool(excluded and excluded(folder, name))
+
+
+def walk(
+    root: str, *, below: str = "", wanted: Wanted, excluded: Wanted | None = None, numbered: bool = True
+) -> Iterator[Listing | Unlisted]:
     """Each folder at or below a root, parents first, sorted.
 
     Args:
@@ -82,13 +100,14 @@ def walk(root: str, *, below: str = "", wanted: Wanted, excluded: Wanted | None 
         below: Where to start, relative to the root.
         wanted: Which files are considered.
         excluded: Which folders are not entered.
+        numbered: False where inode numbers mean nothing: the stamps have none then.
     """
     waiting = [below]
     while waiting:
         path = waiting.pop()
         try:
             names, folders = _names(os.path.join(root, path), path, wanted)
-            yield _stamped(root, path, names)
+            yield _stamped(root, path, names, numbered=numbered)
         except OSError as error:
             yield Unlisted(path, _reason(error))
             continue
@@ -97,7 +116,7 @@ def walk(root: str, *, below: str = "", wanted: Wanted, excluded: Wanted | None 
 
 
 def listed(
-    root: str, paths: Iterable[str], *, wanted: Wanted, excluded: Wanted | None = None
+    root: str, paths: Iterable[str], *, wanted: Wanted, excluded: Wanted | None = None, numbered: bool = True
 ) -> Iterator[Listing | Unlisted]:
     """The folders of given files, with those files alone.
 
@@ -106,6 +125,7 @@ def listed(
         paths: Relative to the root.
         wanted: Which files are considered.
         excluded: Which folders are passed over, with all in them.
+        numbered: As for `walk`.
     """
     folders = defaultdict(set)
     for path in paths:
@@ -114,17 +134,18 @@ def listed(
             folders[folder].add(name)
     for folder in sorted(folders, key=os.fsencode):
         try:
-            yield _stamped(root, folder, sorted(folders[folder]), whole=False)
+            yield _stamped(root, folder, sorted(folders[folder]), whole=False, numbered=numbered)
         except OSError as error:
             yield Unlisted(folder, _reason(error))
 
 
 def _passed_over(folder: str, excluded: Wanted | None) -> bool:
     """True for a folder that `walk` would not enter, or that lies in one."""
-    if not folder:
-        return False
-    parent, name = split(folder)
-    return _skipped(name) or bool(excluded and excluded(parent, name)) or _passed_over(parent, excluded)
+    while folder:
+        folder, name = split(folder)
+        if _skipped(name) or (excluded and excluded(folder, name)):
+            return True
+    return False
 
 
 def _names(absolute: str, path: str, wanted: Wanted) -> tuple[list[str], list[str]]:
@@ -139,7 +160,7 @@ def _names(absolute: str, path: str, wanted: Wanted) -> tuple[list[str], list[st
     return sorted(names), folders
 
 
-def _stamped(root: str, path: str, names: list[str], *, whole: bool = True) -> Listing:
+def _stamped(root: str, path: str, names: list[str], *, whole: bool = True, numbered: bool = True) -> Listing:
     """The listing of a folder whose names are known.
 
     Files that vanished meanwhile are left out; links and special files are not files.
@@ -163,9 +184,25 @@ def _stamped(root: str, path: str, names: list[str], *, whole: bool = True) -> L
             except OverflowError:  # a time after the year 2262, or an inode above 2⁶³
                 del stamps[len(stamps) // 4 * 4 :]
                 stamps.extend(stamp_from(status))
+        found = [name for name in names if name not in missing] if missing else names
+        misnumbered = numbered and _misnumbered(folder, found, stamps[3::4])
     finally:
         os.close(folder)
-    return Listing(path, [name for name in names if name not in missing] if missing else names, stamps, now_ns, whole)
+    if not numbered:
+        stamps[3::4] = array("q", bytes(2 * len(stamps)))
+    return Listing(path, found, stamps, now_ns, whole, misnumbered)
+
+
+def _misnumbered(folder: int, names: list[str], inodes: array[int]) -> bool:
+    """True when files that are no hard links of each other have one number: their file system has none to give."""
+    if len(set(inodes)) == len(inodes):
+        return False
+    shared = Counter(inodes)
+    for name, inode in zip(names, inodes, strict=True):
+        with contextlib.suppress(FileNotFoundError):
+            if shared[inode] > 1 and os.stat(name, dir_fd=folder, follow_symlinks=False).st_nlink == 1:
+                return True
+    return False
 
 
 def _skipped(name: str) -> bool:

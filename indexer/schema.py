@@ -31,7 +31,7 @@ from indexer.records import signed64
 
 APPLICATION_ID = 0x696D6778
 """The letters `imgx`."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def path_value(path: str) -> str | bytes:
@@ -85,6 +85,14 @@ root = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("path", PathText, nullable=False, unique=True, doc="relative to the database's folder when below it"),
+    Column("numberless", Boolean, nullable=False, server_default="0", doc="inode numbers mean nothing there"),
+)
+
+unlisted = Table(
+    "unlisted",
+    metadata,
+    Column("root_id", ForeignKey("root.id"), primary_key=True, nullable=False),
+    Column("path", PathText, primary_key=True, doc="of a folder that the last walk could not list, as folder.path"),
 )
 
 folder = Table(

@@ -852,7 +852,9 @@ def test_decode_batch_does_not_read_a_file_beyond_its_limit(tmp_path: Path) -> N
     with path.open("wb") as stream:
         stream.truncate((512 << 20) + 1)
 
-    assert outcome(path) == Unreadable(1, "cannot be read: larger than 512 MiB")
+    assert outcome(path) == Unreadable(
+        1, "cannot be read: larger than --max-file-size (537 MB); raise it, with --retry, to read it"
+    )
 
 
 def test_decode_batch_goes_on_when_one_file_is_bad(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.diff import any_unsettled, folder_changes, is_unsettled, listing_digest
+from indexer.diff import any_unsettled, folder_changes, is_renumbered, is_unsettled, listing_digest
 from indexer.records import Added, Altered, FileState, FolderChanges, Gone, KnownFile, Listing, Stamp
 
 SECOND = 1_000_000_000
@@ -146,7 +147,37 @@ def test_folder_changes_when_the_whole_folder_was_listed(
 
     result = folder_changes(on_disk, 3, rows)
 
-    assert result == FolderChanges(on_disk, 3, changes, calm)
+    assert replace(result, renumbered=0) == FolderChanges(on_disk, 3, changes, calm)
+
+
+@pytest.mark.parametrize(
+    ("found", "row", "renumbered"),
+    [
+        pytest.param(OLD._replace(inode=8), known(), 1, id="another number, all else equal"),
+        pytest.param(OLD._replace(inode=8), known(unsettled=True), 1, id="and not trusted besides"),
+        pytest.param(OLD, known(unsettled=True), 0, id="the same number"),
+        pytest.param(OLD._replace(inode=8, ctime_ns=1), known(), 0, id="changed besides"),
+    ],
+)
+def test_folder_changes_count_what_got_another_inode_number(found: Stamp, row: KnownFile, renumbered: int) -> None:
+    """Of which nothing else is another: that is the file system's doing."""
+    assert folder_changes(listing({"a.jpg": found}), 3, [row]).renumbered == renumbered
+
+
+def test_folder_changes_when_the_file_system_has_no_inode_numbers() -> None:
+    """Whatever number was known, none is no difference; any other part of the stamp is."""
+    none = OLD._replace(inode=0)
+
+    assert folder_changes(listing({"a.jpg": none}), 3, [known()]).changes == ()
+    assert folder_changes(listing({"a.jpg": none._replace(ctime_ns=1)}), 3, [known()]).changes != ()
+
+
+@pytest.mark.parametrize(
+    ("renumbered", "equal", "drift"), [(5, 0, True), (4, 0, False), (9, 1, True), (8, 1, False), (900, 101, False)]
+)
+def test_is_renumbered(renumbered: int, equal: int, drift: bool) -> None:
+    """Nine of ten files of which nothing else changed, and five at least: fewer may have been replaced."""
+    assert is_renumbered(renumbered, equal) is drift
 
 
 @pytest.mark.parametrize(
@@ -187,7 +218,9 @@ def test_folder_changes_agree_with_two_dictionaries_compared(
     altered = {
         Altered(ids[name], found[name])
         for name, (stamp, unsettled, state) in remembered.items()
-        if name in found and state != FileState.DUE and (unsettled or stamp != found[name])
+        if name in found
+        and state != FileState.DUE
+        and (unsettled or stamp[:3] != found[name][:3] or found[name].inode not in {0, stamp.inode})
     }
     calm = whole and not gone and not any(NOW - SECOND in stamp[1:3] for stamp in found.values())
     assert (set(result.changes), len(result.changes), result.calm) == (

@@ -259,8 +259,8 @@ def test_mounts_are_those_that_the_kernel_lists(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(mounts, "_TABLE", str(table))
     known = mounts.mounts()
 
-    assert mount_of("/data sets/a/b.jpg", known) == Mount("/data sets", "nfs4", read_only=True)
-    assert mount_of("/data setsuna/b.jpg", known) == Mount("/", "ext4", read_only=False)
+    assert mount_of("/data sets/a/b.jpg", known) == Mount("/data sets", "nfs4", True, "0:6", "/")
+    assert mount_of("/data setsuna/b.jpg", known) == Mount("/", "ext4", False, "8:1", "/")
     assert [mount.is_remote for mount in known] == [False, False, True, False]
     assert [mount.is_kernel for mount in known] == [False, False, False, True]
 

@@ -20,6 +20,7 @@ STORIES = [
 ]
 STATEMENTS = (
     "queries.py",
+    "roots.py",
     "store.py",
     "matches.py",
     "ledger.py",
@@ -28,7 +29,7 @@ STATEMENTS = (
     "database.py",
     "backup.py",
 )
-TRANSACTIONS = ("index.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")
+TRANSACTIONS = ("index.py", "admit.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")
 """They hand transactions from statement to statement, and so name their type."""
 
 

@@ -460,15 +460,6 @@ def _written(path: Path, data: bytes) -> Path:
     return path
 
 
-def test_carry_out_takes_no_hard_link_for_a_copy(copied: Path, index: Index) -> None:
-    """Hazard 19: two names of one file free nothing and are no copies of each other."""
-    (copied / SURPLUS).unlink()
-    (copied / SURPLUS).hardlink_to(copied / KEEPER)
-    index.update(copied, jobs=0)
-
-    assert index.groups() == ()
-
-
 # --- undo
 
 
