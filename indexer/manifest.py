@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from indexer.errors import UsageError
+from indexer.errors import SafetyError, UsageError
+from indexer.fields import Fields, bytes_of, fields_in, number_of, numbers_of, object_of, text_of
 from indexer.filesystem import chunks, open_regular
 from indexer.moves import JournalEntry, MoveState
-from indexer.plans import Action
+from indexer.plans import LINKS, Action
 from indexer.quarantine import sync_folder
 from indexer.records import Stamp
 from indexer.text import printable
@@ -68,7 +69,7 @@ def read_manifest(folder: str) -> list[JournalEntry]:
     A last line that was cut short by a crash is left out: its file was not moved.
 
     Raises:
-        UsageError: When another line is not of a manifest's form.
+        SafetyError: When another line is not of a manifest's form: nobody can tell then what is meant.
     """
     descriptor, _status = open_regular(os.path.join(folder, MANIFEST))
     try:
@@ -81,9 +82,12 @@ def read_manifest(folder: str) -> list[JournalEntry]:
 def _entries(folder: str, lines: Iterable[bytes]) -> Iterator[JournalEntry]:
     for number, line in enumerate(lines, 1):
         try:
-            yield _entry(folder, json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"line {number} of the manifest in '{printable(folder)}' is damaged: {error}") from error
+            yield _entry(folder, fields_in(line))
+        except (ValueError, KeyError) as error:
+            raise SafetyError(
+                f"line {number} of the manifest in '{printable(folder)}' is damaged: {error}",
+                "nothing was moved; put the line right, or name the folders of the other runs, one at a time",
+            ) from error
 
 
 def _line(folder: str, entry: JournalEntry) -> dict[str, Any]:
@@ -108,32 +112,66 @@ def _line(folder: str, entry: JournalEntry) -> dict[str, Any]:
     }
 
 
-def _entry(folder: str, line: dict[str, Any]) -> JournalEntry:
-    """A line as a journal entry; where its base is gone, the one that lies as it did relative to the quarantine counts."""
-    moved_along = os.path.normpath(os.path.join(folder, line["base_from_here"]))
-    base = line["base"] if os.path.isdir(line["base"]) or not os.path.isdir(moved_along) else moved_along
-    payload = line["payload"]
-    if os.path.basename(payload) != payload or payload in {"", ".", "..", MANIFEST}:
-        raise ValueError(f"no name of a payload: {payload!r}")
-    if any(component in {"", ".", ".."} for component in line["path"].split("/")):
-        raise ValueError(f"no path below a folder: {line['path']!r}")
+def _entry(folder: str, line: Fields) -> JournalEntry:
+    action = Action(text_of(line, "action"))
     return JournalEntry(
-        entry_id=int(line["id"]),
+        entry_id=number_of(line, "id"),
         run_id=0,
         state=MoveState.MOVED,
-        kind=line["kind"],
+        kind=text_of(line, "kind"),
         root_id=0,
-        root=base,
-        path=line["path"],
+        root=_base(folder, line),
+        path=_path(line),
         quarantine=folder,
-        payload=payload,
-        stamp=Stamp(int(line["size"]), int(line["mtime_ns"]), 0, int(line["inode"])),
-        mode=int(line["mode"]) & 0o7777,
-        folder_mode=int(line["folder_mode"]) & 0o7777,
-        digest=bytes.fromhex(line["digest"]),
-        keeper=line["keeper"],
-        keeper_digest=bytes.fromhex(line["keeper_digest"]),
-        action=Action(line["action"]),
-        owner_id=line["owner"],
-        extra=line["extra"],
+        payload=_payload(line),
+        stamp=Stamp(number_of(line, "size"), number_of(line, "mtime_ns"), 0, number_of(line, "inode")),
+        mode=number_of(line, "mode") & 0o7777,
+        folder_mode=number_of(line, "folder_mode") & 0o7777,
+        digest=bytes_of(line, "digest"),
+        keeper=text_of(line, "keeper"),
+        keeper_digest=bytes_of(line, "keeper_digest"),
+        action=action,
+        owner_id=None if line["owner"] is None else number_of(line, "owner"),
+        extra=_extra(line, action),
     )
+
+
+def _base(folder: str, line: Fields) -> str:
+    """What a line's path is relative to; where that is gone, what lies as it did relative to the quarantine counts."""
+    base = text_of(line, "base")
+    if not base.startswith("/"):
+        raise ValueError(f"no absolute path: {base!r}")
+    moved_along = os.path.normpath(os.path.join(folder, text_of(line, "base_from_here")))
+    return base if os.path.isdir(base) or not os.path.isdir(moved_along) else moved_along
+
+
+def _path(line: Fields) -> str:
+    path = text_of(line, "path")
+    if {"", ".", ".."} & set(path.split("/")):
+        raise ValueError(f"no path below a folder: {path!r}")
+    return path
+
+
+def _payload(line: Fields) -> str:
+    payload = text_of(line, "payload")
+    if os.path.basename(payload) != payload or payload in {"", ".", "..", MANIFEST}:
+        raise ValueError(f"no name of a payload: {payload!r}")
+    return payload
+
+
+def _extra(line: Fields, action: Action) -> Fields:
+    """What an action needs besides, each of its kind."""
+    extra = object_of(line, "extra")
+    if action is Action.REWRITE:
+        bytes_of(extra, "after")
+    if action is Action.SYMLINK:
+        text_of(extra, "target")
+    if action is Action.HARD:
+        number_of(extra, "inode")
+    if action in LINKS:
+        attributes, (uid, gid) = object_of(extra, "attributes"), numbers_of(extra, "owner")
+        for name in attributes:
+            bytes_of(attributes, name)
+        if not (0 <= uid < 1 << 32 and 0 <= gid < 1 << 32):
+            raise ValueError(f"no ids of a user and a group: {uid}, {gid}")
+    return extra

@@ -6,16 +6,20 @@ A person or a script may take lines out, or edit them; `replay.py` believes none
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from indexer.errors import SafetyError
+from indexer.fields import Fields, bytes_of, fields_in, number_of, objects_of, text_of, truth_of, word_of
 from indexer.groups import Evidence, Kind, MatchRule
 from indexer.plans import LINKS, Action, Labelling, Move, OnConflict, Plan
 
 FORM = 1
 """Of the file; another one is refused."""
+Given = TypeVar("Given")
+Formed = TypeVar("Formed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,83 +105,74 @@ def read_plan(lines: Iterable[str]) -> tuple[Header, list[Line]]:
     Raises:
         SafetyError: When it is no plan, or a line is not of the form: nobody can tell then what is meant.
     """
-    objects = [(number, _object(number, line)) for number, line in enumerate(lines, 1) if _counts(line)]
+    objects = [(number, _formed(number, line, fields_in)) for number, line in enumerate(lines, 1) if _counts(line)]
     if not objects or objects[0][1].get("imgindex") != "plan":
         raise SafetyError("this is no plan of imgindex", "make one: imgindex prune --plan-out FILE")
-    header = _formed(objects[0], _header)
-    return header, [_formed(one, lambda fields, number=one[0]: _line(fields, number)) for one in objects[1:]]
+    header = _formed(*objects[0], _header)
+    return header, [_formed(number, fields, partial(_line, number)) for number, fields in objects[1:]]
 
 
 def _counts(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("#")
 
 
-def _object(number: int, line: str) -> Mapping[str, Any]:
+def _formed(number: int, given: Given, form: Callable[[Given], Formed]) -> Formed:
+    """What a form makes of a line, or of the fields in it.
+
+    Raises:
+        SafetyError: When the line is not of the form.
+    """
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(number, error) from error
-    if not isinstance(found, dict):
-        raise _damaged(number, "not an object")
-    return found
+        return form(given)
+    except (ValueError, KeyError) as error:
+        raise SafetyError(
+            f"line {number} of the plan is damaged: {error}",
+            "nothing was moved; take the line out, or make the plan anew",
+        ) from error
 
 
-def _formed(numbered: tuple[int, Mapping[str, Any]], form: Any) -> Any:
-    number, fields = numbered
-    try:
-        return form(fields)
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(number, error) from error
-
-
-def _damaged(number: int, error: object) -> SafetyError:
-    return SafetyError(
-        f"line {number} of the plan is damaged: {error}", "nothing was moved; take the line out, or make the plan anew"
-    )
-
-
-def _header(fields: Mapping[str, Any]) -> Header:
-    if fields["form"] != FORM:
-        raise ValueError(f"form {fields['form']!r}, this imgindex reads {FORM}")
-    if fields["action"] not in {Action.QUARANTINE, *LINKS}:
-        raise ValueError(f"no action of a plan: {fields['action']!r}")
-    conflict, folders = fields["on_conflict"], fields["class_folders"]
-    labelling = Labelling(_typed(folders, bool | None), None if conflict is None else OnConflict(conflict))
+def _header(fields: Fields) -> Header:
+    if number_of(fields, "form") != FORM:
+        raise ValueError(f"form {fields['form']}, this imgindex reads {FORM}")
+    action = Action(text_of(fields, "action"))
+    if action not in {Action.QUARANTINE, *LINKS}:
+        raise ValueError(f"no action of a plan: '{action}'")
     return Header(
-        index=_typed(fields["index"], str),
-        plan_id=_typed(fields["plan"], str),
-        after_run=_typed(fields["after_run"], int),
-        action=Action(fields["action"]),
-        match=MatchRule(fields["match"]),
-        unconfirmed=_typed(fields["unconfirmed"], bool),
-        labelling=labelling,
+        index=word_of(fields, "index"),
+        plan_id=word_of(fields, "plan"),
+        after_run=number_of(fields, "after_run"),
+        action=action,
+        match=MatchRule(text_of(fields, "match")),
+        unconfirmed=truth_of(fields, "unconfirmed"),
+        labelling=Labelling(
+            None if fields["class_folders"] is None else truth_of(fields, "class_folders"),
+            None if fields["on_conflict"] is None else OnConflict(text_of(fields, "on_conflict")),
+        ),
     )
 
 
-def _line(fields: Mapping[str, Any], number: int) -> Line:
+def _line(number: int, fields: Fields) -> Line:
     return Line(
         number=number,
-        path=_path(fields["move"]),
-        digest=bytes.fromhex(fields["digest"]),
-        keeper=_path(fields["keep"]),
-        keeper_digest=bytes.fromhex(fields["keep_digest"]),
-        kind=Kind(fields["kind"]),
-        bits=_typed(fields["bits"], int),
-        evidence=Evidence(fields["evidence"]),
-        why=_typed(fields["why"], str),
-        sidecars=tuple((one["path"], one["digest"]) for one in fields["sidecars"]),
-        texts=tuple((one["path"], one["digest"]) for one in fields["texts"]),
+        path=_path(fields, "move"),
+        digest=bytes_of(fields, "digest"),
+        keeper=_path(fields, "keep"),
+        keeper_digest=bytes_of(fields, "keep_digest"),
+        kind=Kind(text_of(fields, "kind")),
+        bits=number_of(fields, "bits"),
+        evidence=Evidence(text_of(fields, "evidence")),
+        why=text_of(fields, "why"),
+        sidecars=_files(fields, "sidecars"),
+        texts=_files(fields, "texts"),
     )
 
 
-def _path(value: object) -> str:
-    path = _typed(value, str)
-    if not path.startswith("/") or "\0" in path or {"", ".", ".."} & set(path.split("/")[1:]):
+def _files(fields: Fields, name: str) -> tuple[tuple[str, str], ...]:
+    return tuple((text_of(one, "path"), text_of(one, "digest")) for one in objects_of(fields, name))
+
+
+def _path(fields: Fields, name: str) -> str:
+    path = text_of(fields, name)
+    if not path.startswith("/") or {"", ".", ".."} & set(path.split("/")[1:]):
         raise ValueError(f"no absolute path: {path!r}")
-    return str(path)
-
-
-def _typed(value: Any, kind: Any) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"unexpected {value!r}")
-    return value
+    return path

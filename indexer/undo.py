@@ -61,7 +61,8 @@ def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
         tick: Told of progress.
 
     Raises:
-        UsageError: When there is no manifest, or it is damaged. Then nothing was moved.
+        UsageError: When there is no manifest.
+        SafetyError: When one is damaged. Then nothing was moved.
     """
     started_s = time.monotonic()
     manifests = [read_manifest(folder) for folder in manifests_at(path)]

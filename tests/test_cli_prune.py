@@ -372,7 +372,7 @@ def test_no_call_ends_in_a_traceback(photos: Path) -> None:
         ("prune", "--plan", "q.jsonl"): 2,
         ("prune", "--plan", "."): 2,
         ("prune", "--plan-out", "missing/p.jsonl"): 2,
-        ("undo", "--from-manifest", "."): 2,
+        ("undo", "--from-manifest", "."): 4,
         ("undo", "99"): 2,
         ("purge", "--older-than", "never"): 2,
     }

@@ -13,7 +13,9 @@ from support import aged, make_photos, tree
 
 from indexer import Index
 from indexer.drawing import drawn, encoded
-from indexer.errors import UsageError
+from indexer.entry import run
+from indexer.errors import SafetyError, UsageError
+from indexer.manifest import read_manifest
 from indexer.undo import undo_from_manifest
 
 
@@ -136,7 +138,7 @@ def test_manifest_that_was_tampered_with_moves_nothing(photos: Path, index: Inde
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     between = tree(photos.parent)
 
-    with pytest.raises(UsageError, match="line 2 of the manifest"):
+    with pytest.raises(SafetyError, match="line 2 of the manifest"):
         undo_from_manifest(str(quarantine))
 
     assert tree(photos.parent) == between
@@ -297,7 +299,7 @@ def test_manifest_without_a_field_moves_nothing(photos: Path, index: Index, fiel
     manifest.write_text("".join(json.dumps(line) + "\n" for line in (*lines, last)))
     between = tree(photos.parent)
 
-    with pytest.raises(UsageError, match=f"line 4 of the manifest.*damaged.*{field}"):
+    with pytest.raises(SafetyError, match=f"line 4 of the manifest.*damaged.*{field}"):
         undo_from_manifest(str(quarantine))
 
     assert tree(photos.parent) == between
@@ -311,7 +313,59 @@ def test_one_damaged_manifest_of_several_moves_nothing(photos: Path, index: Inde
     (quarantine / "0123" / "manifest.jsonl").write_bytes(line + b"\n")
     between = tree(photos.parent)
 
-    with pytest.raises(UsageError, match="line 1 of the manifest"):
+    with pytest.raises(SafetyError, match="line 1 of the manifest"):
         undo_from_manifest(str(quarantine))
 
     assert tree(photos.parent) == between
+
+
+LINE = {
+    "id": 1, "action": "quarantine", "payload": "00000001.jpg", "base": "/data", "base_from_here": "../../data",
+    "path": "z/copy.jpg", "digest": "aa" * 32, "size": 5, "mtime_ns": 7, "inode": 9, "mode": 420, "folder_mode": 493,
+    "kind": "bytes", "keeper": "/data/a/0.jpg", "keeper_digest": "aa" * 32, "owner": None, "extra": {},
+}  # fmt: skip
+HARD = LINE | {"action": "hard", "extra": {"owner": [0, 0], "attributes": {}, "inode": 5}}
+ODD = [
+    *((LINE, field, None) for field in FIELDS if field != "owner"),
+    *((LINE, field, [[]]) for field in FIELDS),
+    *((LINE, field, float("nan")) for field in FIELDS),
+    *((LINE, field, 10**30) for field in FIELDS),
+    *((LINE, field, "5") for field in ("id", "size", "mtime_ns", "inode", "mode", "folder_mode", "owner", "extra")),
+    *((LINE, field, "a\0b") for field in ("payload", "base", "base_from_here", "path", "kind", "keeper")),
+    *((LINE, field, "\ud800") for field in ("payload", "base", "base_from_here", "path", "kind", "keeper")),
+    (LINE, "base", "data"),
+    (LINE, "action", "rewrite"),
+    (LINE, "action", "hard"),
+    (HARD, "action", "symlink"),
+    (HARD, "extra", HARD["extra"] | {"inode": "5"}),
+    (HARD, "extra", HARD["extra"] | {"owner": [0]}),
+    (HARD, "extra", HARD["extra"] | {"owner": [0, 1 << 32]}),
+    (HARD, "extra", HARD["extra"] | {"attributes": {"user.a": 5}}),
+    (HARD, "extra", HARD["extra"] | {"attributes": {"user.\ud800": "00"}}),
+]
+
+
+@pytest.mark.parametrize(("line", "field", "value"), ODD)
+def test_line_of_a_manifest_with_an_odd_value_is_refused(
+    tmp_path: Path, line: dict[str, object], field: str, value: object
+) -> None:
+    """With the line's number, before anything is moved; without the odd value it would be read."""
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text(json.dumps(line) + "\n")
+    sound = read_manifest(str(tmp_path))
+    manifest.write_text(json.dumps(line) + "\n" + json.dumps(line | {field: value}) + "\n")
+
+    with pytest.raises(SafetyError, match=r"line 2 of the manifest in .* is damaged"):
+        read_manifest(str(tmp_path))
+
+    assert len(sound) == 1
+
+
+def test_manifest_with_a_damaged_line_is_refused_for_safety(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 4, and the message says what to do."""
+    (tmp_path / "manifest.jsonl").write_text("[" * 100_000 + "\n")
+
+    code = run(["undo", "--from-manifest", str(tmp_path)])
+
+    assert code == 4
+    assert "put the line right" in capsys.readouterr().err
