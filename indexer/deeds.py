@@ -18,6 +18,7 @@ from indexer.quarantine import (
     move_back,
     move_in,
     move_in_sidecar,
+    payload_altered,
     payload_digest,
     places_taken,
     put_back,
@@ -162,8 +163,16 @@ def is_former(entry: JournalEntry, back: Container[int]) -> bool:
     return not has_payload(entry) and digest_at(entry.root, entry.path) == entry.digest
 
 
+def altered(entry: JournalEntry) -> Refused | None:
+    """Why what lies in the quarantine for an entry is not what was put there; None when it is."""
+    return payload_altered(entry) if _has_former(entry) else None
+
+
 def delete(entry: JournalEntry) -> Refused | None:
     """DELETES for good what lies in the quarantine for an entry; None when it is gone. Only `purge` calls this."""
-    if entry.action is Action.REWRITE and not entry.digest:
-        return None  # the text did not exist before: there is no former version
-    return delete_payload(entry)
+    return delete_payload(entry) if _has_former(entry) else None
+
+
+def _has_former(entry: JournalEntry) -> bool:
+    """False for a text that did not exist before: there is no former version."""
+    return entry.action is not Action.REWRITE or bool(entry.digest)

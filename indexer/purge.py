@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from indexer import ledger, queries
 from indexer.database import Database
-from indexer.deeds import delete
-from indexer.journal import batches, entry_of, finished, started, sync, told, write_states
+from indexer.deeds import altered, delete
+from indexer.journal import BATCH, entry_of, finished, started, sync, told, write_states
 from indexer.moves import JournalEntry, Moved, MoveReport, MoveState
 from indexer.places import joined
 from indexer.plans import LINKS, Action, Refused
 from indexer.quarantine import digest_at, is_payload, is_quarantined
 from indexer.records import Tick, no_progress
+
+Entries = tuple[JournalEntry, ...]
+"""A picture, or a text that belongs to none, and what belongs to it."""
 
 
 def purge(
@@ -21,35 +25,42 @@ def purge(
 ) -> MoveReport:
     """DELETES for good the quarantined files of prunes older than a span, when a keeper still stands for them.
 
-    Sidecars and former versions of captions go with their picture.
+    Sidecars and former versions of captions go with their picture; those of annotation files stay while a picture does
+    that an undo may bring back.
 
     Args:
         database: Open for writing.
         older_than_s: Seconds since the prune began.
-        keep_bytes: Stop when no more than these are left in the quarantine.
+        keep_bytes: Stop when no more than these are left in the quarantine. What has to stay is left, too.
         dry_run: Only tell what would be deleted.
         tick: Told of progress.
     """
     started_s = time.monotonic()
-    deeds = list(_due(database, older_than_s, keep_bytes))
-    run_id = started(database, "purge") if deeds and not dry_run else None
+    waiting, left = _old(database, older_than_s)
+    limit, total = keep_bytes or -1, len(waiting)  # without a limit, what takes no space goes, too
+    run_id = started(database, "purge") if waiting and left > limit and not dry_run else None
     done: list[Moved | Refused] = []
-    tick("purge", 0, len(deeds))
-    for batch in batches(deeds):
-        refusals = [_keeper_missing(database, entries[0]) for entries in batch]
-        sound = [entries for entries, refused in zip(batch, refusals, strict=True) if refused is None]
-        done += [refused for refused in refusals if refused]
-        done += _told(sound) if dry_run else _deleted(database, sound)
-        tick("purge", len(batch), len(deeds))
+    pictures_stay = False
+    tick("purge", 0, total)
+    while waiting and left > limit:
+        deeds = _next(waiting, left - limit)
+        problems = _problems(database, deeds, pictures_stay=pictures_stay)
+        sound = [deed for deed in deeds if deed[0].entry_id not in problems]
+        answers = problems | (_examined(sound) if dry_run else _deleted(database, sound))
+        pictures_stay |= any(
+            answers[first.entry_id] and first.action is not Action.REWRITE for first, *_others in deeds
+        )
+        left -= sum(entry.stamp.size for deed in sound for entry in deed if answers[entry.entry_id] is None)
+        done += (answer for deed in deeds for answer in _report(deed, answers))
+        tick("purge", len(deeds), total)
     return finished(database, run_id, done, started_s)
 
 
-def _told(deeds: Iterable[tuple[JournalEntry, ...]]) -> Iterator[Moved | Refused]:
-    return (told(entries[0], None, len(entries) - 1) for entries in deeds)
+def _old(database: Database, span_s: int) -> tuple[deque[Entries], int]:
+    """What is old enough to go, the oldest first, and the bytes of all that lies in the quarantine.
 
-
-def _due(database: Database, span_s: int, keep_bytes: int) -> Iterator[tuple[JournalEntry, ...]]:
-    """What may go, the oldest first: each picture or text with the entries that belong to it behind it."""
+    Each picture or text has the entries that belong to it behind it.
+    """
     limit_ns = time.time_ns() - span_s * 1_000_000_000
     with database.reading() as tx:
         starts = ledger.run_times(tx)
@@ -59,19 +70,45 @@ def _due(database: Database, span_s: int, keep_bytes: int) -> Iterator[tuple[Jou
     for entry in entries:
         if entry.owner_id is not None:
             companions.setdefault(entry.owner_id, []).append(entry)
-    left = sum(entry.stamp.size for entry in entries)
-    for entry in entries:
-        if entry.owner_id is None and starts[entry.run_id] <= limit_ns and (not keep_bytes or left > keep_bytes):
-            deed = (entry, *companions.get(entry.entry_id, ()))
-            left -= sum(one.stamp.size for one in deed)
-            yield deed
+    old = (entry for entry in entries if entry.owner_id is None and starts[entry.run_id] <= limit_ns)
+    deeds = deque((entry, *companions.get(entry.entry_id, ())) for entry in old)
+    return deeds, sum(entry.stamp.size for entry in entries)
+
+
+def _next(waiting: deque[Entries], surplus: int) -> list[Entries]:
+    """The oldest of what waits, taken from it: pictures or texts, a batch at most, until they free enough bytes."""
+    deeds: list[Entries] = []
+    while waiting and len(deeds) < BATCH and surplus > 0:
+        if deeds and deeds[0][0].action is not waiting[0][0].action:  # whether pictures stay decides on texts
+            break
+        deeds.append(waiting.popleft())
+        surplus -= sum(entry.stamp.size for entry in deeds[-1])
+    return deeds
+
+
+def _problems(database: Database, deeds: Iterable[Entries], *, pictures_stay: bool) -> dict[int, Refused | None]:
+    """Why quarantined files must stay, by the id of those that must."""
+    problems = {}
+    for first, *_others in deeds:
+        if first.action is Action.REWRITE:
+            problem = _text_needed(first, pictures_stay=pictures_stay)
+        else:
+            problem = _keeper_missing(database, first)
+        problems[first.entry_id] = problem
+    return {key: problem for key, problem in problems.items() if problem}
+
+
+def _text_needed(entry: JournalEntry, *, pictures_stay: bool) -> Refused | None:
+    """Why the former version of a text must stay, None when the text is there and nobody will want its rows back."""
+    if digest_at(entry.root, entry.path) is None:
+        return Refused(entry.full_path, "the text is gone: its former version may be the last one")
+    if pictures_stay:
+        return Refused(entry.full_path, "pictures stay in the quarantine: an undo may need it for their rows")
+    return None
 
 
 def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
-    """Why a quarantined file must stay, None when a file on disk stands for it."""
-    if entry.action is Action.REWRITE:
-        newer = digest_at(entry.root, entry.path) is not None
-        return None if newer else Refused(entry.full_path, "the text is gone: its former version may be the last one")
+    """Why a quarantined picture must stay, None when a file on disk stands for it."""
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         copies = ledger.live_copies(tx, entry.keeper_digest)
@@ -87,18 +124,32 @@ def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
     return Refused(entry.full_path, "no indexed file stands for it any more: it may be the last copy")
 
 
-def _deleted(database: Database, deeds: Iterable[tuple[JournalEntry, ...]]) -> Iterator[Moved | Refused]:
-    """Deletes files with what belongs to them: intent, deletion, sync, result."""
-    chosen = list(deeds)
-    entries = [entry for deed in chosen for entry in deed]
+def _examined(deeds: Iterable[Entries]) -> dict[int, Refused | None]:
+    """What became of each entry if it were deleted."""
+    return _answers(deeds, altered)
+
+
+def _deleted(database: Database, deeds: Sequence[Entries]) -> dict[int, Refused | None]:
+    """Deletes files with what belongs to them, and what became of each: intent, deletion, sync, result."""
+    entries = [entry for deed in deeds for entry in deed]
     write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.PURGING))
-    answers: dict[int, Refused | None] = {}
-    for first, *others in chosen:
-        answers[first.entry_id] = refused = delete(first)
-        answers |= {other.entry_id: refused or delete(other) for other in others}  # what stays keeps what belongs to it
+    answers = _answers(deeds, delete)
     sync(entries)
     write_states(database, {key: MoveState.MOVED if refused else MoveState.PURGED for key, refused in answers.items()})
-    for first, *others in chosen:
-        yield told(first, answers[first.entry_id], len(others))
-        if answers[first.entry_id] is None:
-            yield from (refused for other in others if (refused := answers[other.entry_id]))
+    return answers
+
+
+def _answers(deeds: Iterable[Entries], act: Callable[[JournalEntry], Refused | None]) -> dict[int, Refused | None]:
+    answers: dict[int, Refused | None] = {}
+    for first, *others in deeds:
+        answers[first.entry_id] = refused = act(first)
+        answers |= {other.entry_id: refused or act(other) for other in others}  # what stays keeps what belongs to it
+    return answers
+
+
+def _report(deed: Sequence[JournalEntry], answers: Mapping[int, Refused | None]) -> Iterator[Moved | Refused]:
+    """What became of a picture or text, and of what belongs to it when that stayed alone."""
+    first, *others = deed
+    yield told(first, answers[first.entry_id], len(others))
+    if answers[first.entry_id] is None:
+        yield from (refused for other in others if (refused := answers[other.entry_id]))

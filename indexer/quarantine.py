@@ -167,14 +167,25 @@ def put_back(entry: JournalEntry) -> bool:
     return True
 
 
+def payload_altered(entry: JournalEntry) -> Refused | None:
+    """Why a quarantined file is not the one that was moved there, None when it is."""
+    try:
+        if payload_digest(entry) != entry.digest:
+            return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered in the quarantine")
+    except OSError as error:
+        return Refused(entry.full_path, f"cannot be deleted: {error.strerror or error}")
+    return None
+
+
 def delete_payload(entry: JournalEntry) -> Refused | None:
     """DELETES a quarantined file for good, after checking that it is the file that was moved there.
 
     Only `purge` calls this.
     """
+    refused = payload_altered(entry)
+    if refused:
+        return refused
     try:
-        if payload_digest(entry) != entry.digest:
-            return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered in the quarantine")
         drop_payload_name(entry)
     except OSError as error:
         return Refused(entry.full_path, f"cannot be deleted: {error.strerror or error}")

@@ -230,3 +230,66 @@ def test_purge_of_one_prune_leaves_the_other_undoable(photos: Path, index: Index
     assert names(undone) == ["0.jpg"]
     assert (photos / "z" / "0.jpg").exists()
     assert not (photos / "z" / "2.jpg").exists()
+
+
+@pytest.mark.parametrize("harm", ["its keeper is gone", "altered"])
+def test_purge_counts_what_it_may_not_delete_as_left(photos: Path, index: Index, harm: str) -> None:
+    """A byte too many lies there and the oldest file has to stay: the next one goes instead, also in the dry run."""
+    left = sum(pruned(photos, index, number, days) for number, days in ((2, 9), (1, 5), (0, 1))) - 1
+    if harm == "altered":
+        payload = next(Path(one.entry.payload_path) for one in index.quarantined())
+        payload.write_bytes(bytes(payload.stat().st_size))
+    else:
+        (photos / "a" / "2.jpg").unlink()
+
+    told = index.purge(0, keep_bytes=left)
+    done = index.purge(0, keep_bytes=left, dry_run=False)
+
+    assert (names(told), names(done), held(index)) == (["1.jpg"], ["1.jpg"], ["2.jpg", "0.jpg"])
+    assert [Path(one.path).name for one in told.refused] == ["2.jpg"]
+    assert told.refused == done.refused
+
+
+def test_dry_purge_names_what_was_altered(photos: Path, index: Index) -> None:
+    """Pictures, and what belongs to them, as the real run does."""
+    pruned_with_labels(photos, index)
+    (caption,) = (path for path in payloads(photos) if path.read_text(errors="replace") == "a mosaic\nof squares\n")
+    caption.write_text("altered")
+
+    told = index.purge(0)
+    done = index.purge(0, dry_run=False)
+
+    assert [Path(one.path).name for one in told.refused] == ["0.txt"]
+    assert "was altered in the quarantine" in told.refused[0].reason
+    assert (told.moved, told.refused) == (done.moved, done.refused)
+
+
+def test_purge_keeps_the_former_version_of_a_list_while_undo_may_need_it(photos: Path, index: Index) -> None:
+    """The picture has to stay, so that an undo can bring it back: then its row comes back, too."""
+    pruned_with_labels(photos, index)
+    (payload,) = (path for path in payloads(photos) if path.suffix == ".jpg")
+    data = payload.read_bytes()
+    payload.write_bytes(b"altered")
+
+    told = index.purge(0)
+    done = index.purge(0, dry_run=False)
+    payload.write_bytes(data)
+    index.undo()
+
+    assert (done.moved, [Path(one.path).name for one in done.refused]) == ((), ["0.jpg", "all.txt"])
+    assert "undo may need it" in done.refused[1].reason
+    assert told.refused == done.refused
+    assert (photos / "all.txt").read_text() == "a/0.jpg\nz/0.jpg\n"
+
+
+def test_purge_of_more_than_a_batch_ends_where_enough_is_gone(photos: Path, index: Index) -> None:
+    """The 101st file goes when the hundred before it did not free enough, and no more."""
+    for number in range(105):
+        shutil.copy2(photos / "a" / "0.jpg", photos / "z" / f"{number:03d}.jpg")
+    index.update(photos, jobs=0)
+    index.carry_out(index.plan(), max_share=1)
+    size = (photos / "a" / "0.jpg").stat().st_size
+
+    done = index.purge(0, keep_bytes=4 * size, dry_run=False)
+
+    assert (len(done.moved), len(payloads(photos))) == (101, 4)
