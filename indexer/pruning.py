@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,6 +87,12 @@ Updates = Annotated[
         help="Drop the rows of pruned pictures from COCO .json, metadata.jsonl or .csv, or a list of paths.",
     ),
 ]
+
+_NOT_GIVEN = dict.fromkeys(("kinds", "keep", "class_folders", "on_conflict", "link")) | {
+    "match": MatchRule.VERIFIED,
+    "unconfirmed": False,
+}
+"""What an option is when nobody gave it, where that is not an empty list."""
 
 
 def dups(
@@ -265,9 +272,17 @@ def _refuse_contradictions(
         )
     if plan is None:
         return
-    decided = [name for name, value in wishes.items() if value and name not in {"isolated", "match", "protect"}]
-    if decided or paths or plan_out or wishes["match"] is not MatchRule.VERIFIED:
-        raise UsageError("with --plan everything is decided", "leave out paths, kinds, rules and links")
+    deciding = {name: value for name, value in wishes.items() if name not in {"isolated", "protect"}}
+    decided = _deciding(deciding, paths, plan_out)
+    if decided:
+        raise UsageError(f"--plan FILE decides everything: it cannot go with {', '.join(decided)}", "leave that out")
+
+
+def _deciding(wishes: Mapping[str, object], paths: list[str] | None, plan_out: str | None) -> list[str]:
+    """The options and arguments that were given and that decide what a plan is."""
+    given = {name: value for name, value in wishes.items() if value != _NOT_GIVEN.get(name, ())}
+    names = [f"--{'no-' if value is False else ''}{name.replace('_', '-')}" for name, value in given.items()]
+    return [*names, *(["PATH"] if paths else ()), *(["--plan-out"] if plan_out is not None else ())]
 
 
 def _show(plan: Plan, *, json: bool, quiet: bool) -> None:

@@ -397,3 +397,45 @@ def test_conflicts_are_listed_and_nothing_is_changed(photos: Path, capsys: pytes
     assert "1 group with labels that disagree." in shown
     assert "dog/1.jpg  (class 'dog' instead of 'cat')" in shown
     assert capsys.readouterr().out == "No labels disagree.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--no-class-folders"], "--no-class-folders"),
+        (["--class-folders"], "--class-folders"),
+        (["--on-conflict", "skip"], "--on-conflict"),
+        (["--unconfirmed"], "--unconfirmed"),
+        (["--match", "bytes"], "--match"),
+        (["--kinds", "same"], "--kinds"),
+        (["--keep", "oldest", "--prefer", "a"], "--keep, --prefer"),
+        (["--only-if-in", "a"], "--only-if-in"),
+        (["--within", "a"], "--within"),
+        (["--across", "a", "z"], "--across"),
+        (["--link", "hard"], "--link"),
+        (["--plan-out", "q.jsonl"], "--plan-out"),
+        (["a"], "PATH"),
+    ],
+)
+def test_option_that_a_plan_file_decides_is_named(
+    photos: Path, capsys: pytest.CaptureFixture[str], options: list[str], named: str
+) -> None:
+    """It is a usage error, and never passed over in silence; nothing is read or written."""
+    before = tree(photos.parent)
+
+    code = run(["prune", "--plan", "missing.jsonl", *options])
+
+    assert code == 2
+    assert f"it cannot go with {named}\n" in capsys.readouterr().err
+    assert tree(photos.parent) == before
+
+
+def test_options_beside_a_plan_file_go_with_it(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What protects, limits or places is for the one who carries it out."""
+    run(["prune", "--plan-out", "p.jsonl", "-q"])
+    beside = ["--protect", "b", "--max-files", "5", "--max-share", "0.9", "--isolated", "--quarantine", "q"]
+
+    code = run(["prune", "--plan", "p.jsonl", "-q", *beside])
+
+    assert (code, capsys.readouterr().err) == (0, "")
+    assert photos.exists()
