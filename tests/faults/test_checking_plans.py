@@ -238,7 +238,9 @@ def test_hazard_55_dry_run_says_what_the_real_run_says(
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--link", "symlink"), ("--plan", "{plan}")], ids=["move", "link", "plan file"]
+    "options",
+    [(), ("--link", "symlink"), ("--plan", "{plan}"), ("{other}",), ("{data}", "{other}")],
+    ids=["move", "link", "plan file", "the folder named", "all folders named"],
 )
 def test_hazard_56_runaway_plan(
     place: Path, index: Index, fault: Faults, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
@@ -251,7 +253,7 @@ def test_hazard_56_runaway_plan(
         (other / f"{number}.jpg").write_bytes((photos / "b" / "1.jpg").read_bytes() + bytes(number))
     index.update(other, photos, jobs=0)
     plan = written(index, "plan.jsonl")
-    options = tuple(one.format(plan=plan) for one in options)
+    options = tuple(one.format(plan=plan, data=photos, other=other) for one in options)
     before = everything(place / "data") | everything(other)
 
     with fault(56, f"most files of a folder, {options[:1]}", root=other, others=[photos]) as case:
