@@ -14,8 +14,13 @@ from indexer.plans import LINKS, Refused
 from indexer.quarantine import has_payload, lying_in, payload_digest
 from indexer.records import Tick, no_progress
 from indexer.scan import QUARANTINE
+from indexer.text import printable
 
-_OURS = "is unknown to the journal"
+_MISSING = "is missing"
+_OURS = (
+    "is unknown to the journal: look at it and move it away, or, when the index is an older copy, bring it back with"
+    " undo --from-manifest"
+)
 _NOT_OURS = "was put there by another index; undo --from-manifest brings it back"
 
 
@@ -33,12 +38,9 @@ def verify(database: Database, tick: Tick = no_progress) -> tuple[int, tuple[Ref
     entries = _held(database)
     tick("verify", 0, len(entries))
     for entry in entries:
-        try:
-            if payload_digest(entry) != entry.digest:
-                problems.append(Refused(entry.payload_path, f"was altered; it is what is left of '{entry.full_path}'"))
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror or error}; it is what is left of '{entry.full_path}'"
-            problems.append(Refused(entry.payload_path, reason))
+        problem = _problem(entry)
+        if problem:
+            problems.append(_lost(entry, problem))
         tick("verify", 1, len(entries))
     return len(entries), (*problems, *_unknown(database, entries))
 
@@ -46,12 +48,25 @@ def verify(database: Database, tick: Tick = no_progress) -> tuple[int, tuple[Ref
 def presence(database: Database) -> tuple[int, tuple[Refused, ...]]:
     """The number of files that should lie in the quarantine, and which are missing or unknown; nothing is read."""
     entries = _held(database)
-    gone = (
-        Refused(entry.payload_path, f"is missing; it is what is left of '{entry.full_path}'")
-        for entry in entries
-        if not has_payload(entry)
-    )
+    gone = (_lost(entry, _MISSING) for entry in entries if not has_payload(entry))
     return len(entries), (*gone, *_unknown(database, entries))
+
+
+def _problem(entry: JournalEntry) -> str:
+    """What is wrong with a file in the quarantine, empty when nothing is."""
+    try:
+        return "" if payload_digest(entry) == entry.digest else "was altered"
+    except FileNotFoundError:
+        return _MISSING
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+
+
+def _lost(entry: JournalEntry, problem: str) -> Refused:
+    """What is wrong with a file, which one it was, and what to do."""
+    same = f"a copy of the kept file '{printable(entry.keeper)}'" if entry.keeper_digest == entry.digest else "a backup"
+    was = f"it is what is left of '{printable(entry.full_path)}'"
+    return Refused(entry.payload_path, f"{problem}; {was}, which undo brings back when {same} is put in its place")
 
 
 def _held(database: Database, run_id: int | None = None) -> list[JournalEntry]:

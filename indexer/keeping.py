@@ -111,8 +111,6 @@ def verify(json: Json = False, quiet: Quiet = False, db: Database = None) -> int
     else:
         warn_all(f"{output.named(one.path)} {one.reason}" for one in problems)
         if not quiet:
-            state = (
-                f"{len(problems):,} of them, or beside them, not as they should be" if problems else "all as they were"
-            )
+            state = f"{count_text(len(problems), 'problem')} found" if problems else "all as they were"
             output.print_lines([f"{count_text(number, 'file')} in the quarantine, {state}."])
     return EXIT_INCOMPLETE if problems else EXIT_DONE

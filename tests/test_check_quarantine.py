@@ -177,7 +177,7 @@ def _other_index(photos: Path, _index: Index) -> Path:
     ("harm", "reason"),
     [
         pytest.param(_altered, "was altered", id="one bit flipped"),
-        pytest.param(_missing, "cannot be read: No such file", id="missing"),
+        pytest.param(_missing, "is missing; it is what is left of", id="missing"),
         pytest.param(_a_link, "cannot be read", id="a link in its place"),
         pytest.param(_former_text, "was altered", id="former text emptied"),
         pytest.param(_stranger, "unknown to the journal", id="unknown file"),
@@ -244,3 +244,41 @@ def test_verify_and_list_need_an_index(tmp_path: Path, monkeypatch: pytest.Monke
 
     assert codes == [2, 2]
     assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize("harm", [_altered, _missing, _a_link], ids=["altered", "missing", "a link"])
+def test_verify_says_which_file_it_was_and_what_to_do(photos: Path, index: Index, harm: object) -> None:
+    """And what it says to do is what helps: the file's bytes are put in its place, and undo brings it back."""
+    before = {name: data for name, (data, _mode, _mtime) in tree(photos).items()}
+    place = harm(photos, index)  # type: ignore[operator]
+    name = "z/copy.txt" if place.suffix == ".txt" else "z/copy.jpg"
+    source = "a backup" if place.suffix == ".txt" else f"a copy of the kept file '{photos}/a/0.jpg'"
+
+    (problem,) = index.verify_quarantine()[1]
+    place.unlink(missing_ok=True)
+    place.write_bytes(b"a mosaic\nof squares\n" if place.suffix == ".txt" else before["a/0.jpg"])
+
+    assert f"what is left of '{photos}/{name}', which undo brings back when {source} is put in" in problem.reason
+    assert index.verify_quarantine() == (4, ())
+    assert index.undo().refused == ()
+    assert (photos / name).exists()
+
+
+def test_verify_prints_no_name_that_could_move_the_cursor(
+    tmp_path: Path, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hazard 22: neither where the file lies nor which one it was."""
+    folder = make_photos(tmp_path / "odd")
+    copy = folder / "z\x1b[2J.jpg"
+    shutil.copy2(folder / "a" / "0.jpg", copy)
+    aged(copy, seconds=-500)
+    index.update(folder, jobs=0)
+    index.carry_out(index.plan())
+    next(iter(lying(index).values())).write_bytes(b"altered")
+
+    run(["quarantine", "verify", "--db", index.path])
+    run(["doctor", "--db", index.path])
+
+    said = capsys.readouterr()
+    assert "z\\x1b[2J.jpg" in said.err
+    assert "\x1b" not in said.err + said.out
