@@ -196,8 +196,8 @@ def _difference(role: str, keepers: Sidecar | None, surplus: Sequence[Sidecar]) 
 
 def disagreeing(keeper: Sequence[Sidecar], surplus: Sequence[Sidecar]) -> list[tuple[str, Sidecar | None]]:
     """The roles in which a surplus file's sidecars say something else than its keeper's, with the keeper's, if any."""
-    kept = {sidecar.role: sidecar for sidecar in keeper}
-    ones = {sidecar.role: sidecar for sidecar in surplus}
+    kept, paths = {sidecar.role: sidecar for sidecar in keeper}, {sidecar.full_path for sidecar in keeper}
+    ones = {sidecar.role: sidecar for sidecar in surplus if sidecar.full_path not in paths}  # what is shared stays
     return [
         (role, kept.get(role)) for role, one in ones.items() if role not in kept or kept[role].meaning != one.meaning
     ]

@@ -9,6 +9,7 @@ from indexer.labels import CAPTIONS, differences, disagreeing, meaning
 from indexer.plans import Conflict, Difference, Labelling, Move, Rewrite, Rules, Sidecar
 from indexer.rules import is_guarded
 from indexer.sidecars import Finder, merge_of
+from indexer.text import printable
 
 
 def merged_moves(
@@ -32,7 +33,8 @@ def merged_moves(
     latest, by_role, moves = dict(merged), dict[str, Rewrite](), []
     for surplus in group.surplus:
         made: list[Rewrite] = []
-        for answer in _merges(group.keeper, surplus, finder, latest, by_role, rules):
+        for merge in _merges(group.keeper, surplus, finder, latest, by_role, rules):
+            answer = _unless_shared(merge, group, surplus, finder)
             stuck.append(answer) if isinstance(answer, Difference) else made.append(answer)
         sidecars = tuple(sidecar for sidecar in finder(surplus.member) if sidecar.digest)
         moves.append(Move(surplus, group.keeper, sidecars, tuple(made)))
@@ -40,6 +42,17 @@ def merged_moves(
         return Conflict(group, tuple(stuck))
     merged |= latest
     return moves
+
+
+def _unless_shared(merge: Rewrite | Difference, group: Group, surplus: Surplus, finder: Finder) -> Rewrite | Difference:
+    """A merge, or what is wrong with it: the text would be said of another picture as well."""
+    if isinstance(merge, Difference):
+        return merge
+    ours = {group.keeper.full_path, *(one.member.full_path for one in group.surplus)}
+    other = next((path for path in finder.pictures_of(merge.full_path) if path not in ours), None)
+    if other is None:
+        return merge
+    return Difference(surplus.member.full_path, f"its text would become that of '{printable(other)}', too")
 
 
 def _merges(

@@ -30,7 +30,7 @@ from indexer.plans import (
     Wanted,
 )
 from indexer.rules import is_guarded
-from indexer.sidecars import Finder, sidecar_finder
+from indexer.sidecars import Finder
 from indexer.text import printable
 
 
@@ -100,7 +100,7 @@ def _not_yet_shared(database: Database, groups: Iterable[Group]) -> tuple[Group,
 
 def judged(groups: Iterable[Group], labelling: Labelling, rules: Rules) -> Iterator[list[Move] | Conflict]:
     """For each group its moves, or the conflict that keeps it as it is."""
-    finder = sidecar_finder()
+    finder = Finder()
     merged: dict[str, Rewrite] = {}
     for group in groups:
         guarded = list(_guarded(group, finder, rules))

@@ -35,13 +35,27 @@ class Shelf(NamedTuple):
     pictures: Mapping[str, list[str]]
 
 
-Finder = Callable[[Member], tuple[Sidecar, ...]]
+class Finder:
+    """Gives a picture's sidecars, and remembers what it listed and read last."""
 
+    def __init__(self) -> None:
+        """Nothing is listed yet."""
+        self._shelf = lru_cache(maxsize=FOLDERS)(_shelf)
+        self._found = lru_cache(maxsize=FOLDERS)(lambda member: tuple(_told_apart(_sidecars(member, self._shelf))))
 
-def sidecar_finder() -> Finder:
-    """A function that gives a picture's sidecars, and remembers what it listed and read last."""
-    shelf = lru_cache(maxsize=FOLDERS)(_shelf)
-    return lru_cache(maxsize=FOLDERS)(lambda member: tuple(_told_apart(_sidecars(member, shelf))))
+    def __call__(self, member: Member) -> tuple[Sidecar, ...]:
+        """The sidecars of a picture."""
+        return self._found(member)
+
+    def pictures_of(self, path: str) -> tuple[str, ...]:
+        """The absolute paths of the pictures that a text belongs to by its name.
+
+        Args:
+            path: Absolute; there need not be anything.
+        """
+        folder, name = split(path)
+        found = _partners(self._shelf, [folder, unmirrored(folder)], stem(name), own="")
+        return tuple(path for path in found if considered(split(path)[1]))
 
 
 def _told_apart(sidecars: Iterable[Sidecar]) -> Iterator[Sidecar]:
@@ -136,9 +150,14 @@ def _sidecars(member: Member, shelf: Callable[[str], Shelf]) -> Iterator[Sidecar
 
 
 def _partners(shelf: Callable[[str], Shelf], folders: Iterable[str | None], wanted: str, own: str) -> tuple[str, ...]:
-    """The other files of a stem in some folders, which a sidecar of that stem belongs to as well."""
-    found = (joined(folder, name) for folder in folders if folder for name in shelf(folder).pictures.get(wanted, ()))
-    return tuple(path for path in found if path != own)
+    """The other files in some folders that a sidecar belongs to as well: of a stem, or of that whole name."""
+    found = (
+        joined(folder, name)
+        for folder in filter(None, folders)
+        for name in (*shelf(folder).pictures.get(wanted, ()), *shelf(folder).pictures.get(stem(wanted), ()))
+        if wanted in {name, stem(name)}
+    )
+    return tuple(path for path in dict.fromkeys(found) if path != own)
 
 
 def _sidecar(base: str, path: str, role: str, shared: tuple[str, ...]) -> Iterator[Sidecar]:

@@ -103,7 +103,7 @@ def test_labels_into_place_taken(tmp_path: Path) -> None:
 
 
 def test_two_groups_one_caption(tmp_path: Path) -> None:
-    """Two groups whose keepers share a caption both merge into it."""
+    """Two keepers share a caption: what is said of one would be said of the other, so both groups are conflicts."""
     index = put(
         tmp_path / "d",
         {
@@ -116,8 +116,62 @@ def test_two_groups_one_caption(tmp_path: Path) -> None:
             "c/q.txt": b"q\n",
         },
     )
-    done = index.carry_out(index.plan(on_conflict="merge"))
-    assert done.refused == (), done.refused
+    plan = index.plan(on_conflict="merge")
+    assert plan.moves == ()
+    assert [d.what for c in plan.conflicts for d in c.differences] == [
+        f"its text would become that of '{tmp_path}/d/a/1.png', too",
+        f"its text would become that of '{tmp_path}/d/a/1.jpg', too",
+    ]
+
+
+def test_merge_makes_no_caption_of_another_picture(tmp_path: Path) -> None:
+    """The keeper has none, and the one that it would get is by its name that of its neighbour, too."""
+    for number, (neighbour, caption) in enumerate([("a.png", "k.txt"), ("a.jpg.png", "k.jpg.txt")]):
+        root = tmp_path / str(number) / "d"
+        index = put(root, {"a/a.jpg": P, f"a/{neighbour}": Q, "z/k.jpg": P, f"z/{caption}": b"new\n"})
+        plan = index.plan(on_conflict="merge")
+        assert (plan.moves, len(plan.conflicts)) == ((), 1)
+
+
+def test_merge_into_a_caption_shared_with_a_copy_that_goes(tmp_path: Path) -> None:
+    """The other picture is of the same group: afterwards the caption is the keeper's alone."""
+    index = put(tmp_path / "d", {"a/1.jpg": P, "a/1.jpeg": P, "a/1.txt": b"x\n", "b/p.jpg": P, "b/p.txt": b"p\n"})
+    done = index.carry_out(index.plan(on_conflict="merge"), max_share=1)
+    assert (len(done.moved), done.refused) == (2, ())
+    assert (tmp_path / "d/a/1.txt").read_bytes() == b"x\np\n"
+
+
+def test_caption_of_a_name_stays_when_the_picture_of_that_stem_goes(tmp_path: Path) -> None:
+    """a.jpg.txt is the caption of a.jpg as well as of a.jpg.jpg, by either convention: it stays while one of them does."""
+    for kept, gone in (("a.jpg", "a.jpg.jpg"), ("a.jpg.jpg", "a.jpg")):
+        root = tmp_path / kept / "d"
+        files = {
+            "a/k.jpg": P,
+            "a/k.txt": b"t",
+            "a/k.jpg.txt": b"t",
+            f"z/{kept}": Q,
+            f"z/{gone}": P,
+            "z/a.jpg.txt": b"t",
+        }
+        index = put(root, files)
+        before = tree(root)
+
+        done = index.carry_out(index.plan())
+        left = tree(root)
+        index.undo()
+
+        assert [Path(moved.path).name for moved in done.moved] == [gone]
+        assert (root / "z/a.jpg.txt").exists()
+        assert {*before} - {*left} == {f"z/{gone}"}
+        assert tree(root) == before
+
+
+def test_caption_that_keeper_and_surplus_share_is_no_conflict(tmp_path: Path) -> None:
+    """It is by its stem the caption of the one, by its name that of the other: it stays, and nothing is lost."""
+    index = put(tmp_path / "d", {"a.jpg": P, "a.jpg.jpg": P, "a.jpg.txt": b"t", "b.jpg": Q})
+    done = index.carry_out(index.plan())
+    assert [Path(moved.path).name for moved in done.moved] == ["a.jpg.jpg"]
+    assert {*tree(tmp_path / "d")} == {"a.jpg", "a.jpg.txt", "b.jpg"}
 
 
 def test_protected_labels(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,7 +229,7 @@ def member(path: str) -> Member:
 
 def sidecar(role: str, text: bytes) -> Sidecar:
     """A sidecar that says something."""
-    return Sidecar("/data", "x", role, text, meaning(role, text))
+    return Sidecar("/data", f"{text!r}{role}", role, text, meaning(role, text))
 
 
 CAT, DOG = sidecar(".txt", b"a cat"), sidecar(".txt", b"a dog")
@@ -244,6 +245,7 @@ CAT_AGAIN, BOX = sidecar(".txt", b"a cat\n"), sidecar("labels.txt", b"0 1 1 1 1"
         pytest.param(("x1", ()), ("y1", (DOG,)), ["it has .txt, the kept file has none"], id="the keeper has none"),
         pytest.param(("x1", (CAT, BOX)), ("y1", ()), [], id="the keeper says more"),
         pytest.param(("x1", (CAT,)), ("y1", (BOX,)), ["it has labels.txt, the kept file has none"], id="another role"),
+        pytest.param(("x1", (BOX,)), ("y1", (replace(BOX, role="+.txt"),)), [], id="one text of both, in two roles"),
         pytest.param(("cat/1", ()), ("dog/1", ()), ["class 'dog' instead of 'cat'"], id="another class"),
         pytest.param(("cat/1", ()), ("scrape-3/1", ()), [], id="no class against one"),
         pytest.param(("scrape-3/1", ()), ("dog/1", ()), [], id="one against no class"),

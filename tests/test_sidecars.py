@@ -15,7 +15,7 @@ from indexer.groups import Member
 from indexer.labels import meaning
 from indexer.plans import Rewrite, Sidecar
 from indexer.records import Stamp
-from indexer.sidecars import merge_of, sidecar_finder
+from indexer.sidecars import Finder, merge_of
 
 Found = list[tuple[str, str, tuple[str, ...]]]
 """Path, role and other pictures of each sidecar, paths relative to the folder of the test."""
@@ -40,7 +40,7 @@ def found(folder: Path, path: str, root: str = "") -> Found:
     cut = len(str(folder)) + 1
     return [
         (one.full_path[cut:], one.role, tuple(other[cut:] for other in one.shared))
-        for one in sidecar_finder()(member(folder, path, root))
+        for one in Finder()(member(folder, path, root))
     ]
 
 
@@ -97,7 +97,7 @@ def test_labels_lie_outside_a_root_that_is_the_folder_of_images(tmp_path: Path) 
     write(tmp_path, "set/images/val/a.jpg", "set/labels/val/a.txt")
     data = b"set/labels/val/a.txt"
 
-    answer = sidecar_finder()(member(tmp_path, "val/a.jpg", root="set/images"))
+    answer = Finder()(member(tmp_path, "val/a.jpg", root="set/images"))
 
     digest = hashlib.sha256(data).digest()
     base = str(tmp_path / "set")
@@ -109,6 +109,16 @@ def test_labels_lie_outside_a_root_that_is_the_folder_of_images(tmp_path: Path) 
     [
         pytest.param("a.jpg a.png a.txt", "a.jpg", [("a.txt", ".txt", ("a.png",))], id="two pictures"),
         pytest.param("a.jpg a.png a.txt", "a.png", [("a.txt", ".txt", ("a.jpg",))], id="the other one"),
+        pytest.param(
+            "a.jpg a.jpg.jpg a.jpg.txt",
+            "a.jpg.jpg",
+            [("a.jpg.txt", ".txt", ("a.jpg",))],
+            id="the whole name of another",
+        ),
+        pytest.param(
+            "a.jpg a.jpg.jpg a.jpg.txt", "a.jpg", [("a.jpg.txt", "+.txt", ("a.jpg.jpg",))], id="the stem of another"
+        ),
+        pytest.param("a.png a.jpg.jpg a.jpg.txt", "a.jpg.jpg", [("a.jpg.txt", ".txt", ())], id="neither of another"),
         pytest.param("a.GIF a.jpg a.png a.txt", "a.jpg", [("a.txt", ".txt", ("a.GIF", "a.png"))], id="three"),
         pytest.param("a.jpg a.png a.jpg.txt", "a.jpg", [("a.jpg.txt", "+.txt", ())], id="of a name: one picture's"),
         pytest.param("a.jpg b.png a.txt", "a.jpg", [("a.txt", ".txt", ())], id="another stem"),
@@ -135,7 +145,7 @@ def test_links_have_no_digest_and_what_is_no_file_is_no_sidecar(tmp_path: Path) 
     (tmp_path / "a.xml").mkdir()
     os.mkfifo(tmp_path / "a.npz")
 
-    seen = sidecar_finder()(member(tmp_path, "a.jpg"))
+    seen = Finder()(member(tmp_path, "a.jpg"))
 
     assert [(one.path, one.digest) for one in seen] == [("a.json", b""), ("a.txt", b"")]
 
@@ -145,7 +155,7 @@ def test_labels_in_a_linked_folder_have_no_digest(tmp_path: Path) -> None:
     write(tmp_path, "images/a.jpg", "real/a.txt")
     (tmp_path / "labels").symlink_to(tmp_path / "real")
 
-    seen = sidecar_finder()(member(tmp_path, "images/a.jpg"))
+    seen = Finder()(member(tmp_path, "images/a.jpg"))
 
     assert [(one.path, one.digest) for one in seen] == [("labels/a.txt", b"")]
 
@@ -177,7 +187,7 @@ def test_a_sidecar_that_cannot_be_read_has_no_digest(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(sidecars, "open_regular", refused)
 
-    digests = {one.path: one.digest for one in sidecar_finder()(member(tmp_path, "a.jpg"))}
+    digests = {one.path: one.digest for one in Finder()(member(tmp_path, "a.jpg"))}
     assert (set(digests), digests["a.json"], len(digests["a.txt"])) == ({"a.json", "a.txt"}, b"", 32)
 
 
@@ -200,7 +210,7 @@ def test_a_folder_is_listed_once_for_all_its_pictures(tmp_path: Path, monkeypatc
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", counting)
-    finder = sidecar_finder()
+    finder = Finder()
     answers = [finder(member(tmp_path, picture)) for picture in pictures]
 
     assert [len(answer) for answer in answers] == [1] * 50
@@ -214,9 +224,7 @@ def test_a_large_sidecar_is_compared_by_its_bytes(tmp_path: Path) -> None:
     for name, data in (("a", whole), ("b", whole[:-1]), ("c", whole + b"\n"), ("d", whole + b" ")):
         (tmp_path / f"{name}.txt").write_bytes(data)
 
-    small, smaller, large, other = (
-        sidecar_finder()(member(tmp_path, f"{name}.jpg"))[0] for name in ("a", "b", "c", "d")
-    )
+    small, smaller, large, other = (Finder()(member(tmp_path, f"{name}.jpg"))[0] for name in ("a", "b", "c", "d"))
 
     assert small.meaning == smaller.meaning
     assert len({small.meaning, large.meaning, other.meaning}) == 3
@@ -240,7 +248,7 @@ def test_merge_gives_a_keeper_its_first_sidecar(tmp_path: Path, keeper: str, sur
     """What the keeper has none of lies where its own would, byte for byte, and nothing may be there before."""
     picture, text = surplus.split()
     write(tmp_path, keeper, picture, text)
-    [theirs] = sidecar_finder()(member(tmp_path, picture))
+    [theirs] = Finder()(member(tmp_path, picture))
 
     merge = merge_of(member(tmp_path, keeper), None, theirs, None)
 
@@ -253,7 +261,7 @@ def test_merge_builds_on_an_earlier_one(tmp_path: Path) -> None:
     """The second of two merges expects what the first one leaves; the same lines once more are no merge."""
     write(tmp_path, "a.jpg", "a.txt", "b.jpg", "b.txt")
     keeper = member(tmp_path, "a.jpg")
-    [own], [theirs] = sidecar_finder()(keeper), sidecar_finder()(member(tmp_path, "b.jpg"))
+    [own], [theirs] = Finder()(keeper), Finder()(member(tmp_path, "b.jpg"))
     earlier = Rewrite(str(tmp_path), "a.txt", own.digest, 5, b"a.txt\nz\n")
 
     second = merge_of(keeper, own, theirs, earlier)
@@ -269,7 +277,7 @@ def test_merge_refuses_texts_that_changed(tmp_path: Path, changed: str) -> None:
     """What is merged is what was compared."""
     write(tmp_path, "a.jpg", "a.txt", "b.jpg", "b.txt")
     keeper = member(tmp_path, "a.jpg")
-    [own], [theirs] = sidecar_finder()(keeper), sidecar_finder()(member(tmp_path, "b.jpg"))
+    [own], [theirs] = Finder()(keeper), Finder()(member(tmp_path, "b.jpg"))
     (tmp_path / changed).write_bytes(b"new")
 
     with pytest.raises(OSError, match=f"'{changed}' changed while it was looked at"):
