@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from indexer import ledger, queries
 from indexer.annotations import names_in, without
 from indexer.database import Database
+from indexer.errors import SafetyError
 from indexer.filesystem import digest_of, is_there, read_regular
 from indexer.moves import Update
 from indexer.naming import meant
 from indexer.places import joined, split
 from indexer.plans import Action, Plan, Rewrite
+from indexer.rules import is_guarded
+from indexer.text import printable
 
 
 def updates(database: Database, files: Sequence[str], plan: Plan | None = None) -> list[Update]:
@@ -24,9 +27,12 @@ def updates(database: Database, files: Sequence[str], plan: Plan | None = None) 
 
     Raises:
         UsageError: When a file cannot be read, or its form is unknown.
+        SafetyError: When the plan's rules protect a file.
     """
     if not files:
         return []
+    if plan is not None:
+        _refuse_protected(files, plan)
     moving = set() if plan is None or plan.action is not Action.QUARANTINE else _going(plan)
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
@@ -34,6 +40,14 @@ def updates(database: Database, files: Sequence[str], plan: Plan | None = None) 
         names = {split(path)[1] for path in gone}
         there = {joined(bases[root_id], path) for root_id, path in queries.files_named(tx, names)} - moving
     return [found for path in files for found in _update(path, [*bases.values()], gone, there)]
+
+
+def _refuse_protected(files: Iterable[str], plan: Plan) -> None:
+    guarded = next((path for path in files if is_guarded(path, plan.wanted.rules)), None)
+    if guarded is not None:
+        raise SafetyError(
+            f"'{printable(guarded)}' is protected: it cannot be updated", "nothing was moved; leave it out"
+        )
 
 
 def _going(plan: Plan) -> set[str]:

@@ -52,7 +52,8 @@ def carry_out(
         tick: Told of progress.
 
     Raises:
-        SafetyError: When the plan is not sound or above the limits, or no quarantine can be made. Then nothing was moved.
+        SafetyError: When the plan is not sound or above the limits, it protects an annotation file, or no quarantine can be
+            made. Then nothing was moved.
         UsageError: When an annotation file cannot be read. Then nothing was moved.
     """
     started_s = time.monotonic()

@@ -439,3 +439,31 @@ def test_options_beside_a_plan_file_go_with_it(photos: Path, capsys: pytest.Capt
 
     assert (code, capsys.readouterr().err) == (0, "")
     assert photos.exists()
+
+
+@pytest.mark.parametrize("how", ["option", "settings", "plan file"])
+@pytest.mark.parametrize("named", ["lists", "lists/all.txt", "**/*.txt"])
+def test_protected_annotation_file_is_refused_before_anything_moves(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str, named: str
+) -> None:
+    """Hazard 38: whoever protects it, and by whatever name; the dry run refuses it, too."""
+    monkeypatch.chdir(photos.parent)
+    (photos.parent / "lists").mkdir()
+    (photos.parent / "lists" / "all.txt").write_text("photos/z/copy.jpg\n")
+    (photos.parent / "link.txt").symlink_to("lists/all.txt")
+    options = ["--protect", named]
+    if how == "settings":
+        (photos.parent / "imgindex.toml").write_text(f'protect = ["{named}"]\n')
+        options = []
+    if how == "plan file":
+        run(["prune", "--plan-out", "p.jsonl", "-q", "--kinds", "bytes"])
+        options += ["--plan", "p.jsonl"]
+    before = tree(photos.parent)
+
+    codes = [run(["prune", "-q", *yes, "--update", "link.txt", *options]) for yes in ([], ["--yes"])]
+
+    assert codes == [4, 4]
+    assert "lists/all.txt' is protected: it cannot be updated" in capsys.readouterr().err
+    assert {name: file for name, file in tree(photos.parent).items() if ".db" not in name} == {
+        name: file for name, file in before.items() if ".db" not in name
+    }
