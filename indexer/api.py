@@ -121,6 +121,7 @@ class Index:
         )
         _refuse_outside(request)
         with self._writing() as database, local_pool(jobs) as executor:
+            recover.notice_returned(database)
             return index.update(database, request, executor, tick)
 
     def groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Group, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from indexer.filesystem import folder_exists
-from indexer.links import found_link, link, link_back
+from indexer.links import found_link, is_own_file, link, link_back
 from indexer.moves import Deed, Done, JournalEntry, MoveState
 from indexer.plans import LINKS, Action, Refused
 from indexer.quarantine import (
@@ -161,6 +161,20 @@ def is_former(entry: JournalEntry, back: Container[int]) -> bool:
     if not entry.digest:
         return entry.owner_id in back
     return not has_payload(entry) and digest_at(entry.root, entry.path) == entry.digest
+
+
+def came_back(entry: JournalEntry, back: Container[int]) -> bool:
+    """True when somebody else took a deed back, as an undo by the manifests alone does; False when nobody can tell.
+
+    Args:
+        entry: Of any file.
+        back: Ids of the entries of pictures that came back.
+    """
+    if not folder_exists(entry.quarantine):
+        return False
+    if entry.action in LINKS:
+        return is_own_file(entry)
+    return found_back(entry) is not None or is_former(entry, back)
 
 
 def altered(entry: JournalEntry) -> Refused | None:

@@ -119,8 +119,13 @@ def finish_run(tx: Connection, run_id: int, finished_ns: int, counts: Mapping[st
 
 def runs(tx: Connection, limit: int) -> list[RunSummary]:
     """The latest runs, newest first."""
-    rows = tx.execute(select(run).order_by(run.c.id.desc()).limit(limit))
-    return [RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts)) for row in rows]
+    returned = (journal.c.run_id == run.c.id, journal.c.state == MoveState.RESTORED, journal.c.owner_id.is_(None))
+    back = select(func.count()).select_from(journal).where(*returned).scalar_subquery().label("back")
+    rows = tx.execute(select(run, back).order_by(run.c.id.desc()).limit(limit))
+    return [
+        RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts), row.back)
+        for row in rows
+    ]
 
 
 def newest_run_with(tx: Connection, state: MoveState) -> int | None:

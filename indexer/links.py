@@ -154,6 +154,19 @@ def link_back(entry: JournalEntry) -> Stamp | Refused:
         return Refused(entry.full_path, reason, unsure=True)
 
 
+def is_own_file(entry: JournalEntry) -> bool:
+    """True when a file of its own, with the bytes that it had, lies where a link was made; False when nobody can tell."""
+    parent, name = split(entry.path)
+    try:
+        with opened_folder(entry.root, parent) as folder:
+            place = _place(folder, name)
+            if entry.action is Action.REFLINK or place is None or not stat.S_ISREG(place.st_mode):
+                return False
+            return not _is_link(entry, folder, name, place) and digest_in(folder, name) == entry.digest
+    except OSError:
+        return False
+
+
 def found_link(entry: JournalEntry) -> MoveState:
     """Where a half-done link, or its undoing, stands, after what it left behind was removed."""
     parent, name = split(entry.path)

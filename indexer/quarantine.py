@@ -220,6 +220,14 @@ def lying_in(quarantine: str) -> list[str]:
     return sorted(found)
 
 
+def names_in(folder: str) -> frozenset[str]:
+    """The names of what lies in a batch folder; none when it is not there."""
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return frozenset()
+
+
 def has_payload(entry: JournalEntry) -> bool:
     """True when something lies in the quarantine under an entry's name."""
     return os.path.lexists(entry.payload_path)

@@ -273,6 +273,8 @@ class RunSummary:
     finished_ns: int | None
     """None when it was interrupted."""
     counts: Mapping[str, Any] = field(default_factory=dict)
+    brought_back: int = 0
+    """Pictures and annotation files of a prune that came back since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from sqlalchemy import Connection
 
 from indexer import ledger
 from indexer.database import Database
-from indexer.deeds import found_state, take_back
-from indexer.journal import entry_of, is_indexed, sync
+from indexer.deeds import came_back, found_state, take_back
+from indexer.journal import entry_of, is_indexed, sync, write_states
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
 from indexer.plans import Refused
+from indexer.quarantine import names_in
 
 
 def recover(database: Database) -> Recovered:
@@ -39,6 +41,22 @@ def recover(database: Database) -> Recovered:
     settled = [entry for entry in entries if found[entry.entry_id] not in PENDING]
     missing = tuple(entry.full_path for entry in settled if found[entry.entry_id] is MoveState.MISSING)
     return Recovered(len(settled), missing)
+
+
+def notice_returned(database: Database) -> None:
+    """Writes down what an undo by the manifests alone took back; the rows of pictures are left to the next scan.
+
+    Links that share blocks with their keeper cannot be told from files of their own, and stay as they are.
+    """
+    lying = cache(lambda stored: names_in(database.absolute(stored)))
+    with database.reading() as tx:
+        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
+    back: set[int] = set()
+    for row in rows:  # pictures before what belongs to them
+        if row.payload not in lying(row.quarantine) and came_back(entry_of(database, row), back):
+            back.add(row.id)
+    if back:
+        write_states(database, dict.fromkeys(back, MoveState.RESTORED))
 
 
 def _reunited(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:

@@ -106,10 +106,11 @@ def history_text(runs: Iterable[RunSummary]) -> Iterator[str]:
     for run in runs:
         counts = ", ".join(f"{name} {value:,}" for name, value in run.counts.items() if value)
         state = counts if run.finished_ns else "interrupted"
+        state += f"; {run.brought_back:,} brought back since" if run.brought_back else ""
         yield f"{run.run_id:>5}  {time_text(run.started_ns)}  {run.command:10}  {state}"
 
 
 def run_json(run: RunSummary) -> dict[str, Any]:
-    """A run as an object: `run`, `command`, `started`, `finished` (nanoseconds since 1970), and its counts."""
+    """A run as an object: `run`, `command`, `started`, `finished` (nanoseconds since 1970), `counts`, `brought_back`."""
     ends = {"run": run.run_id, "command": run.command, "started": run.started_ns, "finished": run.finished_ns}
-    return {**ends, "counts": dict(run.counts)}
+    return {**ends, "counts": dict(run.counts), "brought_back": run.brought_back}

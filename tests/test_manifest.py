@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -278,6 +280,73 @@ def test_index_is_right_after_a_manifest_without_an_undo(photos: Path, index: In
     assert (report.files, report.new, report.decoded, report.gone) == (7, 1, 0, 0)
     assert [one.surplus.member.path for one in index.plan().moves] == [one.surplus.member.path for one in plan.moves]
     assert index.plan().conflicts[0].differences == plan.conflicts[0].differences
+
+
+def states(index: Index) -> list[str]:
+    """Where each journalled deed stands."""
+    with contextlib.closing(sqlite3.connect(index.path)) as db:
+        return [state for (state,) in db.execute("SELECT state FROM journal ORDER BY id")]
+
+
+@pytest.mark.parametrize("link", [None, "hard", "symlink"])
+def test_next_index_run_sees_what_the_manifest_brought_back(photos: Path, index: Index, link: str | None) -> None:
+    """Pictures, sidecars, texts and links: the run is named as undone, and nothing is missed in the quarantine."""
+    before = tree(photos)
+    if link:
+        index.carry_out(index.plan(link=link))
+    else:
+        pruned(photos, index)
+    undo_from_manifest(str(photos.parent / ".imgindex-quarantine"))
+
+    index.update(photos, jobs=0)
+    index_run, prune_run, _first = index.history()
+
+    assert {*states(index)} == {"restored"}
+    assert (index_run.command, prune_run.brought_back) == ("index", 1 if link else 2)
+    assert (index.status().quarantined, index.verify_quarantine()) == (0, (0, ()))
+    assert tree(photos) == before
+    with pytest.raises(UsageError, match="nothing to bring back"):
+        index.undo()
+
+
+def test_index_run_takes_nothing_for_brought_back_that_is_not(photos: Path, index: Index, tmp_path: Path) -> None:
+    """A copy of the file lies there while the file is in the quarantine, or while that is not there at all."""
+    quarantine = pruned(photos, index)
+    (photos / "z" / "copy.jpg").write_bytes((photos / "a" / "0.jpg").read_bytes())
+
+    index.update(photos, jobs=0)
+    quarantine.rename(tmp_path / "away")
+    index.update(photos, jobs=0)
+
+    assert {*states(index)} == {"moved"}
+
+
+@pytest.mark.parametrize("link", ["hard", "symlink"])
+def test_index_run_leaves_links_as_they_are(photos: Path, index: Index, link: str) -> None:
+    """Nobody undid them."""
+    index.carry_out(index.plan(link=link))
+
+    index.update(photos, jobs=0)
+
+    assert states(index) == ["moved"]
+    assert len(index.undo().moved) == 1
+
+
+def test_history_tells_how_much_of_a_prune_came_back(
+    photos: Path, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of two did: the list was changed since."""
+    pruned(photos, index)
+    (photos / "all.txt").write_text("mine\n")
+    index.undo()
+
+    run(["history", "--db", index.path])
+    told = capsys.readouterr().out.splitlines()
+    run(["history", "--db", index.path, "--json"])
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert told[1].endswith("; 1 brought back since")
+    assert [one["brought_back"] for one in found] == [0, 1, 0]
 
 
 # --- damage
