@@ -128,7 +128,7 @@ def _entry(folder: str, line: Fields) -> JournalEntry:
         mode=number_of(line, "mode") & 0o7777,
         folder_mode=number_of(line, "folder_mode") & 0o7777,
         digest=bytes_of(line, "digest"),
-        keeper=text_of(line, "keeper"),
+        keeper=_keeper(folder, line),
         keeper_digest=bytes_of(line, "keeper_digest"),
         action=action,
         owner_id=None if line["owner"] is None else number_of(line, "owner"),
@@ -137,12 +137,29 @@ def _entry(folder: str, line: Fields) -> JournalEntry:
 
 
 def _base(folder: str, line: Fields) -> str:
-    """What a line's path is relative to; where that is gone, what lies as it did relative to the quarantine counts."""
-    base = text_of(line, "base")
-    if not base.startswith("/"):
-        raise ValueError(f"no absolute path: {base!r}")
-    moved_along = os.path.normpath(os.path.join(folder, text_of(line, "base_from_here")))
-    return base if os.path.isdir(base) or not os.path.isdir(moved_along) else moved_along
+    """What a line's path is relative to: what lies as it did relative to the quarantine, else what its line names.
+
+    A quarantine that was copied or moved with its data so means that data, and never the original.
+    """
+    base = _absolute(line, "base")
+    beside = os.path.normpath(os.path.join(folder, text_of(line, "base_from_here")))
+    return beside if os.path.isdir(beside) else base
+
+
+def _keeper(folder: str, line: Fields) -> str:
+    """The keeper, as it lies relative to the base; texts and sidecars have none."""
+    if not text_of(line, "keeper"):
+        return ""
+    keeper, base = _absolute(line, "keeper"), _absolute(line, "base")
+    beside = os.path.normpath(os.path.join(_base(folder, line), os.path.relpath(keeper, base)))
+    return beside if os.path.isfile(beside) else keeper
+
+
+def _absolute(line: Fields, name: str) -> str:
+    path = text_of(line, name)
+    if not path.startswith("/"):
+        raise ValueError(f"no absolute path: {path!r}")
+    return path
 
 
 def _path(line: Fields) -> str:

@@ -77,6 +77,44 @@ def test_manifest_works_where_data_and_quarantine_were_moved_to(photos: Path, in
     assert tree(tmp_path / "elsewhere" / "photos") == before
 
 
+@pytest.mark.parametrize("link", [None, "symlink"])
+@pytest.mark.parametrize("copy", [False, True], ids=["moved", "copied"])
+def test_manifest_of_a_project_elsewhere_means_the_files_there(
+    photos: Path, index: Index, tmp_path: Path, link: str | None, copy: bool
+) -> None:
+    """A copy of data and quarantine is undone in the copy; the original, if there is one, is not touched."""
+    before = tree(photos)
+    if link:
+        index.carry_out(index.plan(link=link))
+    else:
+        pruned(photos, index)
+    if copy:
+        shutil.copytree(photos.parent, tmp_path / "elsewhere", symlinks=True)
+    else:
+        photos.parent.rename(tmp_path / "elsewhere")
+    original = tree(tmp_path / "data")
+
+    done = undo_from_manifest(str(tmp_path / "elsewhere" / ".imgindex-quarantine"))
+
+    assert done.refused == ()
+    assert tree(tmp_path / "elsewhere" / "photos") == before
+    assert tree(tmp_path / "data") == original
+    assert bool(original) == copy
+
+
+def test_manifest_of_a_quarantine_that_was_moved_alone_means_the_files_where_they_were(
+    photos: Path, index: Index, tmp_path: Path
+) -> None:
+    """Nothing lies beside it as the data did."""
+    before = tree(photos)
+    pruned(photos, index).rename(tmp_path / "here" / ".imgindex-quarantine")
+
+    done = undo_from_manifest(str(tmp_path / "here" / ".imgindex-quarantine"))
+
+    assert done.refused == ()
+    assert tree(photos) == before
+
+
 def test_manifest_overwrites_nothing(photos: Path, index: Index) -> None:
     """A new file at the place stays; the pruned one, and its caption, stay in the quarantine."""
     quarantine = pruned(photos, index)
@@ -403,6 +441,7 @@ ODD = [
     *((LINE, field, "a\0b") for field in ("payload", "base", "base_from_here", "path", "kind", "keeper")),
     *((LINE, field, "\ud800") for field in ("payload", "base", "base_from_here", "path", "kind", "keeper")),
     (LINE, "base", "data"),
+    (LINE, "keeper", "data/a/0.jpg"),
     (LINE, "action", "rewrite"),
     (LINE, "action", "hard"),
     (HARD, "action", "symlink"),
