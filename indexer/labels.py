@@ -20,6 +20,14 @@ SIDECAR_ENDINGS = (".txt", ".caption", ".json", ".xmp", ".xml", ".npz")
 """Of files that come with a picture of the same stem (`a.txt`) or name (`a.jpg.txt`)."""
 CAPTIONS = (".txt", ".caption")
 """Lines of text, which can be merged."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),  # behind that of UTF-32, which begins with it
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""Byte order marks and what they tell of."""
 MIRRORS: Mapping[str, tuple[str, str]] = {"images": ("labels", ".txt"), "JPEGImages": ("Annotations", ".xml")}
 """Folders of pictures whose labels lie in a folder beside them, under the same path: YOLO's and Pascal VOC's layout."""
 COMPANIONS = frozenset(
@@ -152,24 +160,71 @@ def _sorted_pairs(pairs: list[tuple[str, object]]) -> tuple[str, list[tuple[str,
 
 
 def caption_lines(data: bytes) -> list[bytes]:
-    """The lines of a caption that say something, without blanks at their ends and a byte order mark."""
-    return [line.strip() for line in data.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip()]
+    """The lines of a caption that say something, without blanks at their ends and a byte order mark.
+
+    They are in UTF-8 when its mark says how it is encoded, else as they are.
+    """
+    try:
+        return _lines(_plain(data))
+    except ValueError:
+        return _lines(data)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    return [line.strip() for line in data.splitlines() if line.strip()]
+
+
+def _encoding(data: bytes) -> tuple[bytes, str]:
+    """A byte order mark, empty when there is none, and the encoding that it tells of."""
+    return next(((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", "utf-8"))
+
+
+def _plain(data: bytes) -> bytes:
+    """A text without its mark, in UTF-8, or as it is when it has no mark.
+
+    Raises:
+        ValueError: When it is not what its mark says, or holds NULs, as UTF-16 without a mark does.
+    """
+    mark, encoding = _encoding(data)
+    plain = data.removeprefix(mark)
+    try:
+        plain = plain if encoding == "utf-8" else plain.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"one of them is not {encoding}, as its mark says") from error
+    if b"\0" in plain:
+        raise ValueError("nobody can tell how one of them is encoded")
+    return plain
 
 
 def merged(keeper: bytes | None, surplus: bytes) -> bytes:
-    r"""A keeper's caption with the lines that it lacks, or its first one.
+    r"""A keeper's caption with the lines that it lacks, in its own encoding, or its first one.
+
+    Raises:
+        ValueError: When that cannot be, as nobody can tell how they are encoded, or the result would mix encodings.
 
     >>> merged(b"a cat", b"a cat\nasleep\n"), merged(None, b"a dog\n")
     (b'a cat\nasleep\n', b'a dog\n')
     """
     if keeper is None:
         return surplus
-    known = set(caption_lines(keeper))
-    lacking = [line for line in dict.fromkeys(caption_lines(surplus)) if line not in known]
+    own, theirs = _plain(keeper), _lines(_plain(surplus))
+    known = set(_lines(own))
+    lacking = [line for line in dict.fromkeys(theirs) if line not in known]
     if not lacking:
         return keeper
-    start = keeper if not keeper or keeper.endswith(b"\n") else keeper + b"\n"
-    return start + b"\n".join(lacking) + b"\n"
+    added = b"\n".join([*([b""] if own and not own.endswith(b"\n") else ()), *lacking, b""])
+    encoding = _encoding(keeper)[1]
+    if {encoding != "utf-8" or _is_utf8(own), _is_utf8(added)} >= {True, False}:
+        raise ValueError("the kept one is in another encoding")
+    return keeper + (added if encoding == "utf-8" else added.decode().encode(encoding))
+
+
+def _is_utf8(text: bytes) -> bool | None:
+    """True or False for a text that is or is not in UTF-8, None for ASCII, which goes with either."""
+    try:
+        return None if text.isascii() else bool(text.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def differences(

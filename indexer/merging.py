@@ -98,7 +98,7 @@ def _merge(
         return f"its {theirs.role} differs and cannot be merged"
     try:
         answer = merge_of(keeper, own, theirs, before)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return f"its {theirs.role} cannot be merged: {error}"
     if answer and not before and not own and answer.full_path in latest:
         return f"its {theirs.role} would become the same file as another one"

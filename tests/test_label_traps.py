@@ -263,3 +263,23 @@ def test_picture_that_is_named_like_a_caption_is_none(tmp_path: Path) -> None:
     assert [Path(moved.path).name for moved in done.moved] == ["copy.jpg"]
     assert {*left} == {"a/one.jpg", "z/copy.txt"}
     assert tree(root) == before
+
+
+def test_captions_of_two_encodings_are_a_conflict_or_one_encoding(tmp_path: Path) -> None:
+    """UTF-16 of the kept file gets the line in UTF-16; what nobody can tell stays a conflict, and is undone exactly."""
+    for number, (kept, surplus, result) in enumerate(
+        [
+            ("a cat\n".encode("utf-16"), "a caf\u00e9\n".encode(), "a cat\na caf\u00e9\n".encode("utf-16")),
+            ("a caf\u00e9\n".encode(), b"a caf\xe9 again\n", None),
+        ]
+    ):
+        root = tmp_path / str(number) / "d"
+        index = put(root, {"x/1.jpg": P, "x/1.txt": kept, "y/2.jpg": P, "y/2.txt": surplus, "z.jpg": Q})
+        before = tree(root)
+        plan = index.plan(on_conflict="merge")
+        assert len(plan.conflicts) == (result is None)
+        if result is not None:
+            index.carry_out(plan)
+            assert (root / "x/1.txt").read_bytes() == result
+            index.undo()
+        assert tree(root) == before

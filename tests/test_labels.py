@@ -173,6 +173,11 @@ JSON = st.recursive(
 )
 
 
+def test_meaning_of_a_caption_is_its_text() -> None:
+    """However it is encoded, when its mark says so."""
+    assert meaning(".txt", b"\xff\xfe" + "a \u00e9\r\n".encode("utf-16-le")) == meaning(".txt", "a \u00e9".encode())
+
+
 @given(JSON, JSON)
 def test_meaning_of_json_is_its_value(left: object, right: object) -> None:
     """Two values have one digest when they are equal as JSON, however they are laid out."""
@@ -201,6 +206,51 @@ def test_meaning_of_json_is_its_value(left: object, right: object) -> None:
 def test_merged(keeper: bytes | None, surplus: bytes, result: bytes) -> None:
     """A keeper's caption gets the lines that it lacks, behind its own."""
     assert merged(keeper, surplus) == result
+
+
+def utf16(text: str, order: str = "le") -> bytes:
+    """A text in UTF-16 with its mark."""
+    return {"le": b"\xff\xfe", "be": b"\xfe\xff"}[order] + text.encode(f"utf-16-{order}")
+
+
+@pytest.mark.parametrize(
+    ("keeper", "surplus", "result"),
+    [
+        pytest.param(utf16("a\n"), "b\u00e9\n".encode(), utf16("a\nb\u00e9\n"), id="UTF-8 into UTF-16"),
+        pytest.param(
+            utf16("a", "be"), b"b", utf16("a\nb\n", "be"), id="ASCII into big-endian UTF-16, no final newline"
+        ),
+        pytest.param(utf16("a\n"), utf16("b\n", "be"), utf16("a\nb\n"), id="UTF-16 of the other order"),
+        pytest.param(b"a\n", utf16("\u00e9\n"), "a\n\u00e9\n".encode(), id="UTF-16 into UTF-8"),
+        pytest.param(b"\xef\xbb\xbfa\n", b"b\n", b"\xef\xbb\xbfa\nb\n", id="the keeper's mark stays"),
+        pytest.param(b"a\n", b"\xef\xbb\xbfb\n", b"a\nb\n", id="that of the other one goes"),
+        pytest.param(utf16("a\n"), b"a\n", utf16("a\n"), id="the same in another encoding"),
+        pytest.param("a\n".encode("utf-32"), b"b\n", b"\xff\xfe\0\0" + "a\nb\n".encode("utf-32-le"), id="UTF-32"),
+        pytest.param(b"\xe9\n", b"a\n", b"\xe9\na\n", id="ASCII into Latin-1"),
+        pytest.param(b"a\n", b"\xe9\n", b"a\n\xe9\n", id="Latin-1 into ASCII"),
+    ],
+)
+def test_merged_is_in_the_encoding_of_the_keeper(keeper: bytes, surplus: bytes, result: bytes) -> None:
+    """What Python's own codecs make of the merged text."""
+    assert merged(keeper, surplus) == result
+
+
+@pytest.mark.parametrize(
+    ("keeper", "surplus"),
+    [
+        pytest.param(b"\xe9\n", "\u00e8\n".encode(), id="UTF-8 into Latin-1"),
+        pytest.param("\u00e8\n".encode(), b"\xe9\n", id="Latin-1 into UTF-8"),
+        pytest.param(utf16("a\n"), b"\xe9\n", id="Latin-1 into UTF-16"),
+        pytest.param(b"a\n", "b\n".encode("utf-16-le"), id="UTF-16 without a mark"),
+        pytest.param("a\n".encode("utf-16-le"), b"b\n", id="into UTF-16 without a mark"),
+        pytest.param(b"a\n", b"\xff\xfeb", id="half a character behind the mark"),
+        pytest.param(b"\xff\xfe\x00\xd8", b"a", id="into half a pair"),
+    ],
+)
+def test_captions_of_encodings_that_do_not_go_together_are_not_merged(keeper: bytes, surplus: bytes) -> None:
+    """The group stays a conflict."""
+    with pytest.raises(ValueError, match=r"encod|as its mark says"):
+        merged(keeper, surplus)
 
 
 LINES = st.lists(st.sampled_from((b"a", b" b", b"c d", b"", b"\xe9")), max_size=5)
