@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from indexer.errors import SafetyError, UsageError
+from indexer.errors import ImgindexError, SafetyError, UsageError
 from indexer.fields import Fields, bytes_of, fields_in, number_of, numbers_of, object_of, text_of
 from indexer.filesystem import chunks, open_regular
 from indexer.moves import JournalEntry, MoveState
@@ -25,12 +25,26 @@ MANIFEST = "manifest.jsonl"
 
 
 def write_manifest(folder: str, entries: Iterable[JournalEntry]) -> None:
-    """Appends entries to a batch folder's manifest; on disk when it returns."""
+    """Appends entries to a batch folder's manifest; on disk when it returns.
+
+    Raises:
+        ImgindexError: When it cannot be written, as when the disk is full. Then none of the entries may be carried out.
+    """
     lines = "".join(json.dumps(_line(folder, entry)) + "\n" for entry in entries)
+    try:
+        _append(folder, lines.encode("ascii"))
+    except OSError as error:
+        raise ImgindexError(
+            f"cannot write the manifest in '{printable(folder)}': {error.strerror or error}",
+            "what was moved before is stored, and can be undone; when there is space, the same command goes on from there",
+        ) from error
+
+
+def _append(folder: str, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     manifest = os.open(os.path.join(folder, MANIFEST), flags, 0o600)
     try:
-        write_all(manifest, lines.encode("ascii"))
+        write_all(manifest, data)
         os.fsync(manifest)
     finally:
         os.close(manifest)

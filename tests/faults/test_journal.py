@@ -16,9 +16,10 @@ from checking import SURPLUS, across, command, left_over, payloads, with_copy
 from score import Faults
 from support import aged, tree
 
-from indexer import Index, ledger, manifest, prune, transfer
+from indexer import Index, journal, ledger, manifest, prune, transfer
 from indexer.database import Database
 from indexer.drawing import drawn, encoded
+from indexer.errors import ImgindexError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -184,6 +185,59 @@ def test_hazard_65_full_disk_while_copying(tmp_path: Path, index: Index, fault: 
 
     assert (ran.returncode, (photos / SURPLUS).exists(), inside) == (3, True, []), ran.stderr
     assert "No space left" in ran.stderr
+
+
+def test_hazard_65_full_disk_while_the_manifest_is_written(tmp_path: Path, index: Index, fault: Faults) -> None:
+    """No byte is left where the quarantine is: nothing moves, and the message says why; with space the next run goes on."""
+    photos = with_copy(tmp_path, index)
+    before = tree(photos)
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=64k", "tmpfs") as place:
+        (place / "filler").write_bytes(bytes(65_536))
+        with fault(65, "a full tmpfs, at the manifest", root=photos) as case:
+            ran = command(index, "prune", "--yes", "--quarantine", str(place))
+            between, states = tree(photos), journal_states(index)
+            (place / "filler").unlink()
+            again = command(index, "prune", "--yes", "--quarantine", str(place))
+            moved = not (photos / SURPLUS).exists()
+            case.undo(index)
+
+    assert (ran.returncode, between, states) == (1, before, ["planned"]), ran.stderr
+    assert "cannot write the manifest in" in ran.stderr
+    assert "No space left" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert (again.returncode, moved) == (0, True), again.stderr
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_hazard_65_manifest_that_is_cut_short_in_the_second_batch(
+    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """Half of its line is written: the batch before stays undoable by the manifest alone, and the next run goes on."""
+    photos = with_copy(tmp_path, index)
+    shutil.copy2(photos / "b" / "1.jpg", photos / "z" / "other.jpg")
+    index.update(photos, jobs=0)
+    before = tree(photos)
+    calls = []
+
+    def cut(descriptor: int, data: bytes) -> None:
+        calls.append(data)
+        os.write(descriptor, data if len(calls) == 1 else data[:-20])
+        if len(calls) > 1:
+            raise OSError(error, os.strerror(error))
+
+    with fault(65, f"{errno.errorcode[error]} at the manifest of the second batch", root=photos) as case:
+        monkeypatch.setattr(journal, "BATCH", 1)
+        monkeypatch.setattr(manifest, "write_all", cut)
+        with pytest.raises(ImgindexError, match="cannot write the manifest") as stop:
+            index.carry_out(index.plan())
+        monkeypatch.undo()
+        moved = len(payloads(photos))
+        index.recover()
+        states = journal_states(index)
+        case.undo(index, original=before)
+
+    assert (stop.value.exit_code, moved, states) == (1, 1, ["moved", "aborted"])
+    assert tree(photos) == before
 
 
 def failing(error: int) -> Callable[..., None]:
