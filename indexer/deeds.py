@@ -148,7 +148,7 @@ def found_back(entry: JournalEntry) -> Stamp | None:
     return stamp_at(entry.root, entry.path) if digest_at(entry.root, entry.path) == entry.digest else None
 
 
-def is_former(entry: JournalEntry, back: Container[int]) -> bool:
+def _is_former(entry: JournalEntry, back: Container[int]) -> bool:
     """True for a text that an earlier undo made what it was.
 
     Args:
@@ -174,7 +174,7 @@ def came_back(entry: JournalEntry, back: Container[int]) -> bool:
         return False
     if entry.action in LINKS:
         return is_own_file(entry)
-    return found_back(entry) is not None or is_former(entry, back)
+    return found_back(entry) is not None or _is_former(entry, back)
 
 
 def altered(entry: JournalEntry) -> Refused | None:

@@ -21,6 +21,7 @@ READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """A symlink is not followed, a FIFO does not block, a worker does not inherit the file."""
 FOLDER_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 CHUNK_BYTES = 1 << 20
+_FIRST_NS, _LAST_NS = -(1 << 63), (1 << 63) - 1
 
 _AT_FDCWD = -100
 _AT_SYMLINK_NOFOLLOW = 0x100
@@ -36,8 +37,14 @@ _NOT_HERE = frozenset((errno.EINVAL, errno.ENOSYS))
 
 
 def stamp_from(status: os.stat_result) -> Stamp:
-    """The stamp in a stat result; what is above 2⁶³ wraps, so that a stamp fits four signed 64-bit integers."""
-    return Stamp(status.st_size, signed64(status.st_mtime_ns), signed64(status.st_ctime_ns), signed64(status.st_ino))
+    """The stamp in a stat result, four signed 64-bit integers.
+
+    Times before the year 1677 and beyond 2262 are the first and the last that fit, inodes above 2⁶³ wrap.
+    """
+    mtime_ns, ctime_ns = (
+        min(max(time_ns, _FIRST_NS), _LAST_NS) for time_ns in (status.st_mtime_ns, status.st_ctime_ns)
+    )
+    return Stamp(status.st_size, mtime_ns, ctime_ns, signed64(status.st_ino))
 
 
 def open_regular(name: str, folder: int | None = None) -> tuple[int, os.stat_result]:

@@ -48,6 +48,9 @@ def link(entry: JournalEntry, checked: Checked) -> Refused | None:
     parent, name = split(entry.path)
     try:
         with opened_folder(entry.root, parent) as folder:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if status.st_mtime_ns != stamp_from(status).mtime_ns:
+                return Refused(entry.full_path, "its modification time lies too far off for undo to give it back")
             if not still_as_confirmed(checked, folder, name):
                 again = confirm_pair(checked.move)
                 if isinstance(again, Refused):
@@ -162,7 +165,8 @@ def is_own_file(entry: JournalEntry) -> bool:
             place = _place(folder, name)
             if entry.action is Action.REFLINK or place is None or not stat.S_ISREG(place.st_mode):
                 return False
-            return not _is_link(entry, folder, name, place) and digest_in(folder, name) == entry.digest
+            alone = place.st_nlink == 1 or entry.action is Action.SYMLINK
+            return alone and not _is_link(entry, folder, name, place) and digest_in(folder, name) == entry.digest
     except OSError:
         return False
 

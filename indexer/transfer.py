@@ -15,6 +15,9 @@ from indexer.filesystem import chunks, digest_of, exchange, open_regular, rename
 from indexer.moves import JournalEntry
 from indexer.records import Stamp
 
+COARSEST_NS = 2_000_000_000
+"""The steps in which FAT keeps times."""
+
 
 def transfer(source: int, name: str, target: int, new_name: str, entry: JournalEntry) -> bool:
     """Moves a file from folder to folder; True when by renaming, else by a verified copy and the removal of the source."""
@@ -132,14 +135,30 @@ def attributes_of(descriptor: int) -> dict[str, bytes]:
 def dress(
     descriptor: int, *, mode: int, owner: tuple[int, int], mtime_ns: int, attributes: Mapping[str, bytes]
 ) -> None:
-    """Gives an open file extended attributes, owner, permissions and modification time, as far as the user may."""
+    """Gives an open file owner, permissions and modification time, and extended attributes as far as the user may.
+
+    Raises:
+        OSError: When the user may not give it its owner, or the file system cannot keep its time: nobody could give them
+            back later.
+    """
     for name, value in attributes.items():
         with contextlib.suppress(OSError):  # the other file system may not have them, or not for this user
             os.setxattr(descriptor, name, value)
-    with contextlib.suppress(PermissionError):
-        os.fchown(descriptor, *owner)
+    _give_owner(descriptor, owner)
     os.fchmod(descriptor, mode)
     os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, mtime_ns))
+    if abs(os.fstat(descriptor).st_mtime_ns - mtime_ns) > COARSEST_NS:
+        raise OSError(errno.EOVERFLOW, "its modification time cannot be kept there")
+
+
+def _give_owner(descriptor: int, owner: tuple[int, int]) -> None:
+    status = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) == owner:
+        return
+    try:
+        os.fchown(descriptor, *owner)
+    except PermissionError as error:
+        raise OSError(errno.EPERM, "its owner and group cannot be kept") from error
 
 
 def swap_in(

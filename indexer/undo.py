@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from indexer import ledger
 from indexer.database import Database
-from indexer.deeds import found_back, is_former, take_back
+from indexer.deeds import came_back, found_back, take_back
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
 from indexer.journal import BATCH, batches, entry_of, finished, is_indexed, sync, told, write_states
@@ -71,8 +71,7 @@ def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
     tick("bring back", 0, total)
     for entries in manifests:
         refused: set[int] = set()
-        back = {entry.entry_id for entry in entries if found_back(entry)}
-        away = (entry for entry in reversed(entries) if entry.entry_id not in back and not is_former(entry, back))
+        away = list(_away(entries))  # before the first is taken back, which could make others look as if they were
         for batch in batches(away):
             answers = list(_taken_back(batch, refused))
             sync(batch)
@@ -81,6 +80,16 @@ def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
     moved = tuple(answer for answer in done if isinstance(answer, Moved))
     left = tuple(answer for answer in done if isinstance(answer, Refused))
     return MoveReport(None, moved, left, time.monotonic() - started_s)
+
+
+def _away(entries: Sequence[JournalEntry]) -> Iterator[JournalEntry]:
+    """The entries that nobody took back yet, the latest first, so that pictures come before what comes with them."""
+    back: set[int] = set()
+    for entry in reversed(entries):
+        if came_back(entry, back):
+            back.add(entry.entry_id)
+        else:
+            yield entry
 
 
 def _pages(database: Database, run_id: int) -> Iterator[list[JournalEntry]]:

@@ -320,6 +320,20 @@ def test_index_is_right_after_a_manifest_without_an_undo(photos: Path, index: In
     assert index.plan().conflicts[0].differences == plan.conflicts[0].differences
 
 
+@pytest.mark.parametrize("link", ["hard", "symlink"])
+def test_manifest_of_links_that_were_undone_leaves_the_files_alone(photos: Path, index: Index, link: str) -> None:
+    """They are files of their own again, and got another time since."""
+    index.carry_out(index.plan(link=link))
+    index.undo()
+    aged(photos / "z" / "copy.jpg")
+    before = tree(photos)
+
+    done = undo_from_manifest(str(photos.parent / ".imgindex-quarantine"))
+
+    assert (done.moved, done.refused) == ((), ())
+    assert tree(photos) == before
+
+
 def states(index: Index) -> list[str]:
     """Where each journalled deed stands."""
     with contextlib.closing(sqlite3.connect(index.path)) as db:

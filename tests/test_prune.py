@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -838,3 +839,49 @@ def test_trees_compare_bytes_modes_and_times(copied: Path) -> None:
     third = tree(copied)
 
     assert first != second != third
+
+
+FAR = [-(1 << 40), 10_500_000_000, 1 << 34, 1 << 40]
+"""Seconds since 1970, in the years -32873, 2302, 2514 and 36812; memory takes them all, ext4 but some."""
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no file system in memory")  # noqa: S108
+@pytest.mark.parametrize("seconds", FAR)
+@pytest.mark.parametrize("across", [False, True], ids=["renamed", "copied"])
+def test_times_that_do_not_fit_are_given_back(seconds: int, across: bool, tmp_path: Path) -> None:
+    """Hazard 5: undo gives them back exactly; where the quarantine's file system cannot keep them, the file stays."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        folder, index = make_photos(Path(memory) / "photos"), Index(Path(memory) / "i.db")
+        (folder / "copy.jpg").write_bytes((folder / "a" / "0.jpg").read_bytes())
+        (folder / "copy.txt").write_text("a mosaic\n")
+        for name in ("copy.jpg", "copy.txt"):
+            os.utime(folder / name, (seconds, seconds))
+        before = tree(folder)
+        reports = [index.update(folder, jobs=0) for _ in range(2)]
+        plan = index.plan(on_conflict="prune", prefer=[folder / "a"])
+
+        done = index.carry_out(plan, quarantine=tmp_path if across else None)
+        undone = index.undo().moved if done.moved else ()
+
+        assert (reports[1].unchanged, len(undone), len(done.refused)) in {(7, 1, 0), (7, 0, int(across))}
+        assert all("its modification time cannot be kept there" in one.reason for one in done.refused)
+        assert tree(folder) == before
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no file system in memory")  # noqa: S108
+@pytest.mark.parametrize(("seconds", "kept"), [(-(1 << 40), "copy.jpg"), (1 << 34, "0.jpg")])
+def test_times_that_do_not_fit_are_the_oldest_or_the_newest(seconds: int, kept: str) -> None:
+    """And such a file becomes no link, which undo could not make what it was."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        folder, index = make_photos(Path(memory) / "photos"), Index(Path(memory) / "i.db")
+        (folder / "copy.jpg").write_bytes((folder / "a" / "0.jpg").read_bytes())
+        os.utime(folder / "copy.jpg", (seconds, seconds))
+        index.update(folder, jobs=0)
+        before = tree(folder)
+
+        oldest = Path(index.groups(keep=["oldest"])[0].keeper.path).name
+        done = index.carry_out(index.plan(link="hard", prefer=[folder / "a"]))
+
+        assert oldest == kept
+        assert (done.moved, ["modification time" in one.reason for one in done.refused]) == ((), [True])
+        assert tree(folder) == before

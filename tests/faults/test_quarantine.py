@@ -6,6 +6,9 @@ import contextlib
 import errno
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from support import aged, tree
 from indexer import Index, transfer
 from indexer.errors import SafetyError
 from indexer.undo import undo_from_manifest
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system of its own
 
 
 @pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS, errno.EPERM])
@@ -62,6 +67,41 @@ def test_hazard_68_what_was_done_for_a_picture_that_cannot_be_moved_is_taken_bac
 
     assert (done.moved, len(done.refused)) == ((), 1)
     assert (tree(photos), payloads(photos)) == (before, [])
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs root and setpriv")
+@pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="there is no file system in memory")
+@pytest.mark.parametrize(
+    ("owner", "code"),
+    [
+        pytest.param((65534, 65534), 0, id="one's own"),
+        pytest.param((0, 65534), 3, id="of another user"),
+        pytest.param((65534, 0), 3, id="of another group"),
+    ],
+)
+def test_hazard_68_owner_that_cannot_be_kept(
+    tmp_path: Path, index: Index, fault: Faults, owner: tuple[int, int], code: int
+) -> None:
+    """A user who may give no file away prunes to another file system: what belongs to another one stays where it is."""
+    under = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    if subprocess.run([*under, sys.executable, "-c", "import indexer"], check=False, capture_output=True).returncode:
+        pytest.skip("another user may not read this Python environment")
+    photos = with_copy(tmp_path, index)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as away:
+        for place in (tmp_path, *tmp_path.rglob("*"), Path(away)):
+            os.chown(place, 65534, 65534)
+        for place in tmp_path.parents:
+            if place.is_relative_to("/tmp/pytest-of-root"):  # noqa: S108 - pytest makes it private
+                place.chmod(0o755)
+        os.chown(photos / SURPLUS, *owner)
+        with fault(68, f"EPERM when the copy is given to {owner}", root=photos, others=[Path(away)]) as case:
+            ran = command(index, "prune", "--yes", "--quarantine", away, under=under)
+            case.undo(index)
+
+    status = (photos / SURPLUS).stat()
+    assert ran.returncode == code, ran.stderr
+    assert ("its owner and group cannot be kept" in ran.stderr) == bool(code)
+    assert (status.st_uid, status.st_gid) == owner
 
 
 def test_hazard_69_no_quarantine_possible(tmp_path: Path, index: Index, fault: Faults) -> None:
