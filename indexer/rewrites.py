@@ -14,7 +14,7 @@ from indexer.filesystem import open_regular, opened_folder, rename_no_replace, s
 from indexer.moves import JournalEntry, MoveState
 from indexer.places import split
 from indexer.plans import Refused
-from indexer.quarantine import digest_at, drop_payload_name, make_folders, payload_digest
+from indexer.quarantine import digest_at, drop_payload_name, make_folders, payload_digest, stamp_at
 from indexer.text import printable
 from indexer.transfer import (
     copy_verified,
@@ -93,38 +93,66 @@ def _write(folder: int, entry: JournalEntry, data: bytes, like: os.stat_result) 
 def rewrite_back(entry: JournalEntry) -> Refused | None:
     """Puts the former version of a text back, or REMOVES the text that did not exist before; None when that is done.
 
-    A text that was changed since stays as it is.
+    A text that was changed since stays as it is; one that is gone comes back.
     """
-    parent, name = split(entry.path)
     try:
-        with opened_folder(entry.root, parent) as folder:
-            now, digest = stamp_in(folder, name), digest_in(folder, name)
-            if digest == entry.digest:  # an earlier try, or one without the database, came so far
-                with contextlib.suppress(FileNotFoundError):
-                    drop_payload_name(entry)
-                return None
-            if digest != _after(entry):
-                where = f"; its former version stays at '{printable(entry.payload_path)}'" if entry.digest else ""
-                return Refused(entry.full_path, f"it was changed since{where}")
-            if not entry.digest:
-                os.unlink(name, dir_fd=folder)
-                return None
-            with opened_folder(entry.quarantine, "") as quarantine:
-                payload, _status = open_regular(entry.payload, quarantine)
-                try:
-                    copy_verified(payload, folder, partial_name(entry), entry.digest)
-                finally:
-                    os.close(payload)
-            try:
-                swap_in(folder, partial_name(entry), name, now)
-            except BaseException:
-                settle_swap(folder, entry, name, new=entry.digest, old=_after(entry))
-                raise
-            os.fsync(folder)
-        drop_payload_name(entry)
+        if stamp_at(entry.root, entry.path) is not None:
+            return _go_back(entry)
+        if entry.digest:
+            _come_back(entry)
     except OSError as error:
         return Refused(entry.full_path, f"cannot be brought back: {error.strerror or error}", unsure=True)
     return None
+
+
+def _come_back(entry: JournalEntry) -> None:
+    """Gives a text that is gone its former version."""
+    parent, name = split(entry.path)
+    make_folders(entry.root, parent, entry.folder_mode)
+    with opened_folder(entry.root, parent) as folder:
+        _copy_former(entry, folder)
+        try:
+            rename_no_replace(folder, partial_name(entry), folder, name)
+        except BaseException:
+            drop_partial(folder, entry)
+            raise
+        os.fsync(folder)
+    drop_payload_name(entry)
+
+
+def _go_back(entry: JournalEntry) -> Refused | None:
+    parent, name = split(entry.path)
+    with opened_folder(entry.root, parent) as folder:
+        now, digest = stamp_in(folder, name), digest_in(folder, name)
+        if digest == entry.digest:  # an earlier try, or one without the database, came so far
+            with contextlib.suppress(FileNotFoundError):
+                drop_payload_name(entry)
+            return None
+        if digest != _after(entry):
+            where = f"; its former version stays at '{printable(entry.payload_path)}'" if entry.digest else ""
+            return Refused(entry.full_path, f"it was changed since{where}")
+        if not entry.digest:
+            os.unlink(name, dir_fd=folder)
+            return None
+        _copy_former(entry, folder)
+        try:
+            swap_in(folder, partial_name(entry), name, now)
+        except BaseException:
+            settle_swap(folder, entry, name, new=entry.digest, old=_after(entry))
+            raise
+        os.fsync(folder)
+    drop_payload_name(entry)
+    return None
+
+
+def _copy_former(entry: JournalEntry, folder: int) -> None:
+    """The former version under a name of its own in the folder of the text."""
+    with opened_folder(entry.quarantine, "") as quarantine:
+        payload, _status = open_regular(entry.payload, quarantine)
+        try:
+            copy_verified(payload, folder, partial_name(entry), entry.digest)
+        finally:
+            os.close(payload)
 
 
 def found_rewrite(entry: JournalEntry) -> MoveState:
@@ -143,10 +171,12 @@ def found_rewrite(entry: JournalEntry) -> MoveState:
     now, aside = digest_at(entry.root, entry.path), bool(entry.digest) and _has_payload(entry)
     if now == _after(entry) and (back or (not waiting and aside == bool(entry.digest))):
         return MoveState.MOVED
-    if aside and now not in {None, _after(entry), entry.digest}:
-        return MoveState.MOVED  # somebody else wrote to it since: the former version is worth keeping
+    if aside and now not in {_after(entry), entry.digest} and (back or now is not None):
+        return MoveState.MOVED  # it is gone, or somebody else wrote to it since: the former version is worth keeping
     if aside and now is not None:
         drop_payload_name(entry)
+    if back and entry.digest and now is None:
+        return MoveState.MISSING
     return MoveState.RESTORED if back else MoveState.ABORTED
 
 

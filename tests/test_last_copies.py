@@ -108,3 +108,22 @@ def test_manifest_of_an_undone_run_removes_no_new_caption(photos: Path, index: I
 
     assert done.moved == ()
     assert tree(photos) == before
+
+
+@pytest.mark.parametrize("by", ["index", "manifest"])
+def test_undo_brings_back_texts_that_somebody_deleted(photos: Path, index: Index, by: str) -> None:
+    """The merged caption and the list are gone: both come back in their former versions, and the quarantine is empty."""
+    (photos / KEEPER).with_suffix(".txt").write_text("a mosaic\n")
+    (photos / COPY).with_suffix(".txt").write_text("only here\n")
+    (photos / "all.txt").write_text(f"{KEEPER}\n{COPY}\n")
+    before = tree(photos)
+    index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
+    (photos / KEEPER).with_suffix(".txt").unlink()
+    (photos / "all.txt").unlink()
+
+    done = index.undo() if by == "index" else undo_from_manifest(str(photos.parent / ".imgindex-quarantine"))
+    index.update(photos, jobs=0)
+
+    assert done.refused == ()
+    assert tree(photos) == before
+    assert index.verify_quarantine() == (0, ())

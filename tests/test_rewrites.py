@@ -10,6 +10,7 @@ import pytest
 from support import aged, tree
 
 from indexer import transfer
+from indexer.deeds import take_back
 from indexer.moves import JournalEntry, MoveState
 from indexer.plans import Action, Refused
 from indexer.records import Stamp
@@ -260,6 +261,45 @@ def test_rewrite_back_refuses_when_the_former_version_is_not_what_it_was(places:
     assert len(list(places[0].iterdir())) == 1
 
 
+def test_rewrite_back_gives_a_text_that_is_gone_its_former_version(places: tuple[Path, Path]) -> None:
+    """With its folder, permissions and time; nothing stays in the quarantine."""
+    (places[0] / "b").mkdir()
+    text = text_at(places).rename(places[0] / "b" / "a.txt")
+    before = tree(places[0])
+    entry = entry_for(places, "b/a.txt")
+    rewrite(entry, NEWER)
+    text.unlink()
+    text.parent.rmdir()
+
+    refused = rewrite_back(entry)
+
+    assert (refused, tree(places[0]), all_files(places)) == (None, before, {"a.txt": FORMER})
+
+
+def test_rewrite_back_names_a_text_that_is_gone_with_its_former_version(places: tuple[Path, Path]) -> None:
+    """Nothing can be brought back, and nothing is said to be."""
+    text = text_at(places)
+    entry = entry_for(places)
+    rewrite(entry, NEWER)
+    text.unlink()
+    (places[1] / PAYLOAD).unlink()
+
+    answer = take_back(entry)
+
+    assert isinstance(answer, Refused)
+    assert answer.path == str(text)
+    assert all_files(places) == {}
+
+
+def test_rewrite_back_of_a_new_text_that_is_gone_is_done(places: tuple[Path, Path]) -> None:
+    """There was none before."""
+    entry = entry_for(places, former=b"")
+    rewrite(entry, NEWER)
+    (places[0] / "a.txt").unlink()
+
+    assert (rewrite_back(entry), all_files(places)) == (None, {})
+
+
 # --- found_rewrite
 
 
@@ -296,6 +336,8 @@ PLANNED, RETURNING = MoveState.PLANNED, MoveState.RETURNING
         ),
         pytest.param(RETURNING, FORMER, FORMER, FORMER, NEWER, "restored", {"a.txt": FORMER}, id="back, swapped"),
         pytest.param(RETURNING, FORMER, FORMER, b"", b"", "restored", {"a.txt": FORMER}, id="back, done"),
+        pytest.param(RETURNING, FORMER, b"", FORMER, b"a m", "moved", {PAYLOAD: FORMER}, id="back, the text is gone"),
+        pytest.param(RETURNING, FORMER, b"", b"", b"", "missing", {}, id="back, both are gone"),
         pytest.param(RETURNING, b"", NEWER, b"", b"", "moved", {"a.txt": NEWER}, id="new text, still there"),
         pytest.param(RETURNING, b"", b"", b"", b"", "restored", {}, id="new text, removed"),
         pytest.param(
