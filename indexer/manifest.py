@@ -109,6 +109,7 @@ def _line(folder: str, entry: JournalEntry) -> dict[str, Any]:
         "id": entry.entry_id,
         "action": str(entry.action),
         "payload": entry.payload,
+        "here": folder,
         "base": entry.root,
         "base_from_here": os.path.relpath(entry.root, folder),
         "path": entry.path,
@@ -151,13 +152,21 @@ def _entry(folder: str, line: Fields) -> JournalEntry:
 
 
 def _base(folder: str, line: Fields) -> str:
-    """What a line's path is relative to: what lies as it did relative to the quarantine, else what its line names.
+    """What a line's path is relative to: what it names, or what lies as that did relative to a quarantine elsewhere.
 
     A quarantine that was copied or moved with its data so means that data, and never the original.
     """
     base = _absolute(line, "base")
     beside = os.path.normpath(os.path.join(folder, text_of(line, "base_from_here")))
-    return beside if os.path.isdir(beside) else base
+    return base if _was_written_in(folder, line) or not os.path.isdir(beside) else beside
+
+
+def _was_written_in(folder: str, line: Fields) -> bool:
+    """True for a manifest that lies where it was written, by whatever path, so that nothing was copied or moved."""
+    try:
+        return "here" in line and os.path.samefile(_absolute(line, "here"), folder)  # earlier manifests do not say
+    except OSError:
+        return False
 
 
 def _keeper(folder: str, line: Fields) -> str:

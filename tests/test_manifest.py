@@ -102,6 +102,38 @@ def test_manifest_of_a_project_elsewhere_means_the_files_there(
     assert bool(original) == copy
 
 
+def test_manifest_in_a_quarantine_that_is_a_link_means_the_files_that_it_names(
+    photos: Path, index: Index, tmp_path: Path
+) -> None:
+    """What lies beside the folder that the link leads to is somebody else's, whatever its name."""
+    before = tree(photos)
+    (tmp_path / "big" / "photos").mkdir(parents=True)
+    (tmp_path / "big" / "held").mkdir()
+    (photos.parent / ".imgindex-quarantine").symlink_to(tmp_path / "big" / "held")
+    quarantine = pruned(photos, index)
+
+    done = undo_from_manifest(str(quarantine.resolve()))
+
+    assert done.refused == ()
+    assert tree(photos) == before
+    assert tree(tmp_path / "big" / "photos") == {}
+
+
+def test_manifest_that_does_not_say_where_it_was_written_is_read(photos: Path, index: Index) -> None:
+    """As those of earlier versions do not."""
+    before = tree(photos)
+    manifest = batch(pruned(photos, index)) / "manifest.jsonl"
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for line in lines:
+        del line["here"]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    done = undo_from_manifest(str(manifest))
+
+    assert done.refused == ()
+    assert tree(photos) == before
+
+
 def test_manifest_of_a_quarantine_that_was_moved_alone_means_the_files_where_they_were(
     photos: Path, index: Index, tmp_path: Path
 ) -> None:
@@ -441,16 +473,17 @@ def test_one_damaged_manifest_of_several_moves_nothing(photos: Path, index: Inde
 
 
 LINE = {
-    "id": 1, "action": "quarantine", "payload": "00000001.jpg", "base": "/data", "base_from_here": "../../data",
-    "path": "z/copy.jpg", "digest": "aa" * 32, "size": 5, "mtime_ns": 7, "inode": 9, "mode": 420, "folder_mode": 493,
-    "kind": "bytes", "keeper": "/data/a/0.jpg", "keeper_digest": "aa" * 32, "owner": None, "extra": {},
+    "id": 1, "action": "quarantine", "payload": "00000001.jpg", "here": "/q/1", "base": "/data",
+    "base_from_here": "../../data", "path": "z/copy.jpg", "digest": "aa" * 32, "size": 5, "mtime_ns": 7, "inode": 9,
+    "mode": 420, "folder_mode": 493, "kind": "bytes",
+    "keeper": "/data/a/0.jpg", "keeper_digest": "aa" * 32, "owner": None, "extra": {},
 }  # fmt: skip
 HARD = LINE | {"action": "hard", "extra": {"owner": [0, 0], "attributes": {}, "inode": 5}}
 ODD = [
-    *((LINE, field, None) for field in FIELDS if field != "owner"),
-    *((LINE, field, [[]]) for field in FIELDS),
-    *((LINE, field, float("nan")) for field in FIELDS),
-    *((LINE, field, 10**30) for field in FIELDS),
+    *((LINE, field, None) for field in LINE if field != "owner"),
+    *((LINE, field, [[]]) for field in LINE),
+    *((LINE, field, float("nan")) for field in LINE),
+    *((LINE, field, 10**30) for field in LINE),
     *((LINE, field, "5") for field in ("id", "size", "mtime_ns", "inode", "mode", "folder_mode", "owner", "extra")),
     *((LINE, field, "a\0b") for field in ("payload", "base", "base_from_here", "path", "kind", "keeper")),
     *((LINE, field, "\ud800") for field in ("payload", "base", "base_from_here", "path", "kind", "keeper")),
