@@ -17,7 +17,6 @@ from PIL import Image
 
 from indexer.compare import GRID_PIXELS
 from indexer.decode import (
-    MAX_JPEG_PIXELS,
     MAX_PIXELS,
     TRANSPARENT,
     TURNED,
@@ -29,8 +28,10 @@ from indexer.decode import (
     upright,
 )
 from indexer.groups import Evidence, Kind
+from indexer.recipe import MAX_JPEG_PIXELS
 from indexer.thresholds import CLOSE, THUMBNAIL
 from indexer.verify import Likeness, Shown, verified
+from indexer.vetting import is_measure, is_whole
 
 LOSSLESS = frozenset(("PNG", "BMP", "DIB", "GIF"))
 """Formats that give back the pixels they were given; others may or may not."""
@@ -61,6 +62,8 @@ class Judged(NamedTuple):
     evidence: Evidence
 
 
+_EVIDENCE = (Evidence.FILES, Evidence.THUMBNAIL)
+_KINDS = (Kind.SAME, Kind.RECOLOURED, Kind.FLIPPED, Kind.ROTATED, Kind.EDITED)
 _WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
 
 
@@ -97,6 +100,27 @@ def _seen(file: tuple[str, bytes], seen: dict[str, Shown | None]) -> Shown | Non
             del seen[next(iter(seen))]
         seen[path] = closeup(path, digest)
     return seen[path]
+
+
+def vetted_judged(proposal: Proposal, judged: object) -> Judged | None:
+    """What a worker says of a pair, None when that is not what looking at this pair can give."""
+    if not isinstance(judged, Judged) or (judged.a_id, judged.b_id) != (proposal.a_id, proposal.b_id):
+        return None
+    if judged.evidence not in _EVIDENCE:
+        return None
+    found = judged.likeness and _vetted_likeness(judged.likeness)
+    if found is None and judged.likeness is not None:
+        return None
+    return Judged(proposal.a_id, proposal.b_id, found, Evidence(judged.evidence))
+
+
+def _vetted_likeness(likeness: object) -> Likeness | None:
+    """The same likeness, rebuilt of plain values, None when there is one that cannot be."""
+    kind, turn, *measures = (getattr(likeness, name, None) for name in Likeness.__slots__)
+    if kind not in _KINDS or not isinstance(turn, int) or not is_whole(turn, 0, 7):
+        return None
+    numbers = [measure for measure in measures if isinstance(measure, float) and is_measure(measure)]
+    return Likeness(Kind(str(kind)), turn, *numbers) if len(numbers) == 3 else None
 
 
 def closeup(path: str, digest: bytes) -> Shown | None:

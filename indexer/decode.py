@@ -12,18 +12,19 @@ import importlib
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from indexer.diff import is_unsettled
 from indexer.filesystem import born_ns, chunks, open_regular, stamp_from
 from indexer.fingerprint import fingerprint, reduction
-from indexer.recipe import GROUND, HASH_SIDE, LOW_DETAIL
+from indexer.recipe import GROUND, HASH_SIDE, LOW_DETAIL, MAX_JPEG_PIXELS
 from indexer.records import (
     MAX_FILE_BYTES,
     Fingerprint,
@@ -39,8 +40,6 @@ from indexer.text import bytes_text
 
 MAX_PIXELS = 100_000_000
 """A larger picture is not decoded: as RGBA it would fill 0.4 GB."""
-MAX_JPEG_PIXELS = 250_000_000
-"""The same for JPEG, which is decoded at a reduced scale; the largest phone cameras make 200 million."""
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF")
 """What Pillow itself may decode. A JPEG with more pictures behind it opens as MPO."""
 _PILLOW_MODULES = {"WEBP": "WebP", "DIB": "Bmp"}
@@ -208,6 +207,12 @@ def _has_plain_header(data: bytes) -> bool:
 
 def _decode_any(data: bytes) -> Fingerprint:
     """The fingerprint of a picture of any format, by Pillow."""
+    found, unseen = _decode_by_pillow(data)
+    return found if found.detail >= LOW_DETAIL else found._replace(look=_look_of_all(data, unseen))
+
+
+def _decode_by_pillow(data: bytes) -> tuple[Fingerprint, bytes]:
+    """The fingerprint of a picture, and what its pixels do not show; on return, its memory is free again."""
     Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS
     with Image.open(BytesIO(data), formats=formats()) as picture:
         width, height, mode, name = *picture.size, picture.mode, picture.format or ""
@@ -224,7 +229,7 @@ def _decode_any(data: bytes) -> Fingerprint:
         if orientation in TURNED:
             width, height = height, width
         found = fingerprint(np.asarray(small), width=width, height=height, format=name, mode=mode, unseen=unseen)
-        return found if found.detail >= LOW_DETAIL else found._replace(look=_look_of_all(data, unseen))
+        return found, unseen
 
 
 def _unseen(picture: Image.Image, layers: Image.Image, data: bytes) -> bytes:
@@ -249,9 +254,7 @@ def _look_of_all(data: bytes, unseen: bytes) -> bytes:
         pixels = upright(picture, orientation_of(picture))
         mode = pixels.mode if pixels.mode.startswith(("I", "F")) else "RGBA"
         look = hashlib.sha256(f"{mode} {pixels.size} ".encode() + unseen)
-        rows = max(1, _PIXELS_AT_ONCE // pixels.width)
-        for top in range(0, pixels.height, rows):
-            band = pixels.crop((0, top, pixels.width, min(top + rows, pixels.height)))
+        for band in _bands(pixels):
             look.update((band if band.mode == mode else band.convert(mode)).tobytes())
         return look.digest()[:16]
 
@@ -321,12 +324,16 @@ def unidentified_reason(data: bytes) -> str:
 
 
 def failure_reason(error: Exception) -> str:
-    """An exception of a decoder in one line."""
+    """An exception of a decoder in a line."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more pixels than imgindex decodes ({MAX_PIXELS:,}; JPEG {MAX_JPEG_PIXELS:,})"
     if isinstance(error, MemoryError):
         return "needs more memory than a worker may use"
-    return f"cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}"[:300]
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - one whose words cannot be had, either
+        words = ""
+    return f"cannot be decoded: {words or type(error).__name__}"[:300]
 
 
 def _plugin_reason(name: str) -> str:
@@ -355,15 +362,33 @@ def _as_grey(picture: Image.Image) -> Image.Image:
 
     Samples up to 255 or 65,535 are taken to have that white; others are stretched from their darkest to their brightest.
     """
-    samples = np.asarray(picture, dtype=np.float32)
-    finite = samples[np.isfinite(samples)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    extremes = [one for band in _bands(picture) for one in _extremes(np.asarray(band, dtype=np.float32))]
+    low, high = (min(extremes), max(extremes)) if extremes else (0.0, 0.0)
     if picture.mode.startswith("I;16"):
         low, high = 0.0, 65_535.0
     elif low >= 0 and 1 < high <= 65_535:
         low, high = 0.0, 255.0 if high <= 255 else 65_535.0
-    scaled = np.nan_to_num((samples - low) * (255.0 / (high - low or 1.0)))
-    return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
+    grey = np.empty((picture.height, picture.width), dtype=np.uint8)
+    top = 0
+    for band in _bands(picture):
+        samples = np.asarray(band, dtype=np.float32)
+        scaled = np.nan_to_num((samples - low) * (255.0 / (high - low or 1.0)))
+        grey[top : top + band.height] = np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
+        top += band.height
+    return Image.fromarray(grey)
+
+
+def _extremes(samples: NDArray[np.float32]) -> tuple[float, ...]:
+    """The least and the largest finite sample, where there is one."""
+    finite = samples[np.isfinite(samples)]
+    return (float(finite.min()), float(finite.max())) if finite.size else ()
+
+
+def _bands(picture: Image.Image) -> Iterator[Image.Image]:
+    """A picture in bands of about a million pixels, from the top: what is made of a band is small beside the picture."""
+    rows = max(1, _PIXELS_AT_ONCE // picture.width)
+    for top in range(0, picture.height, rows):
+        yield picture.crop((0, top, picture.width, min(top + rows, picture.height)))
 
 
 def _from_lab(picture: Image.Image) -> Image.Image:

@@ -14,12 +14,14 @@ import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from functools import partial
 from itertools import islice
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from indexer.records import Outcome, Task, Unreadable
+from indexer.vetting import vetted_outcome
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
@@ -34,6 +36,7 @@ TASK_TIMEOUT_S = 60.0
 """A batch that takes longer is run again file by file; a file that takes longer is unreadable."""
 AHEAD = 8
 """Batches in flight for each that can run: enough to work on while results are being stored."""
+NO_ANSWER = "decoding failed: the worker's answer cannot be used"
 PIPE_BYTES = 1 << 20
 """What any user may have on Linux; a batch's results take some 100 kB, and a pipe holds 64 kB by itself."""
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -89,7 +92,9 @@ class LocalPool:
             return self._scheduled(function, arguments)
 
     def _scheduled(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Future[Result]:
-        future: Future[Result] = self._started().schedule(function, args=arguments, timeout=self._timeout_s)
+        future: Future[Result] = self._started().schedule(
+            _timed, args=(self._timeout_s, function, arguments), timeout=self._timeout_s
+        )
         return future
 
     def _started(self) -> ProcessPool:
@@ -128,8 +133,14 @@ class _Context(ForkServerContext):
     Process = _Process
 
     def Pipe(self, duplex: bool = True) -> tuple[Any, Any]:  # noqa: FBT001, FBT002, N802 - multiprocessing's signature
-        """A pipe that holds a few batches of results, so that a worker need not wait until they are fetched."""
+        """A pipe that holds a few batches of results, so that a worker need not wait until they are fetched.
+
+        What this process reads from it is read with care; workers get the plain ends.
+        """
+        from indexer.inbox import received  # noqa: PLC0415 - a run that finds nothing new never needs it
+
         reader, writer = super().Pipe(duplex)
+        reader.recv = partial(received, reader)  # type: ignore[method-assign]
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):  # more than this user may have: the pipe stays as it is
                 fcntl.fcntl(writer.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -175,7 +186,7 @@ def outcomes(executor: Executor, batches: Iterable[Batch]) -> Iterator[Sequence[
         executor: Where to run them.
         batches: Taken one by one, only a few ahead of the results.
     """
-    return results(executor, _decode, batches, lambda task, reason: Unreadable(task.file_id, reason))
+    return results(executor, _decode, batches, lambda task, reason: Unreadable(task.file_id, reason), vetted_outcome)
 
 
 def results(
@@ -183,6 +194,7 @@ def results(
     work: Callable[[Sequence[Item], Extra], Sequence[Result]],
     batches: Iterable[tuple[tuple[Item, ...], Extra]],
     lost: Callable[[Item, str], Result],
+    vetted: Callable[[Item, Any], Result | None],
 ) -> Iterator[Sequence[Result]]:
     """The results of each batch, as they come.
 
@@ -193,6 +205,7 @@ def results(
         work: Gives a result for each item of a batch.
         batches: Taken one by one, only a few ahead of the results; items with what they share.
         lost: The result for an item that cost its worker, with the reason.
+        vetted: The result for an item as far as it is believed, None when it is none.
     """
     waiting = iter(batches)
     suspects: deque[tuple[tuple[Item, ...], Extra]] = deque()
@@ -208,17 +221,29 @@ def results(
             items, extra = running.pop(future)
             result = _result(future)
             if not isinstance(result, str):
-                yield result
+                yield _believed(items, result, lost, vetted)
             elif alone:
                 yield (lost(items[0], result),)
             else:
                 suspects.extend(((item,), extra) for item in items)
 
 
-def _result(future: Future[Sequence[Result]]) -> Sequence[Result] | str:
+def _believed(
+    items: Sequence[Item],
+    answers: Sequence[Any],
+    lost: Callable[[Item, str], Result],
+    vetted: Callable[[Item, Any], Result | None],
+) -> Sequence[Result]:
+    """A result for each item, whatever a worker answered."""
+    given = answers if len(answers) == len(items) else [None] * len(items)
+    return [vetted(item, answer) or lost(item, NO_ANSWER) for item, answer in zip(items, given, strict=True)]
+
+
+def _result(future: Future[Sequence[Any]]) -> Sequence[Any] | str:
     """What a future gives, or why its worker was lost."""
     try:
-        return future.result()
+        answers: object = future.result()
+        return answers if isinstance(answers, list | tuple) else ()
     except TimeoutError:
         return "decoding took too long and was stopped"
     except (BrokenExecutor, OSError, MemoryError, RecursionError) as error:
@@ -231,6 +256,23 @@ def _decode(tasks: Sequence[Task], known: frozenset[bytes]) -> list[Outcome]:
     from indexer.decode import decode_batch  # noqa: PLC0415
 
     return decode_batch(tasks, known)
+
+
+def _timed(seconds: float, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+    """What workers do with a task; a decoder that means to end its process fails instead.
+
+    Raises:
+        OSError: As when the worker is lost.
+    """
+    from indexer.worker import allow_seconds  # noqa: PLC0415
+
+    allow_seconds(seconds)
+    try:
+        return function(*arguments)
+    except Exception:
+        raise
+    except BaseException as error:  # noqa: BLE001 - it would end the worker, or pass for Ctrl-C in the program
+        raise OSError(f"{type(error).__name__} in a worker") from None
 
 
 def _confine() -> None:

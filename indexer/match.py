@@ -54,11 +54,13 @@ def _looked_at(
     database: Database, hashes: Hashes, proposed: Candidates, matching_id: int, executor: Executor, tick: Tick
 ) -> int:
     """Looks at the proposed pairs, slice by slice, and stores what is found."""
+    from indexer.closeup import vetted_judged  # noqa: PLC0415 - decoders, as below
+
     found = 0
     tick("match", 0, len(proposed.left))
     for pairs, settled in proposed.slices(hashes, SLICE):
         kept: list[Match] = []
-        for judged in results(executor, _judge, _batches(database, pairs), _unseen):
+        for judged in results(executor, _judge, _batches(database, pairs), _unseen, vetted_judged):
             kept += [_match(one, hashes) for one in judged if one.likeness]
             tick("match", len(judged), len(proposed.left))
         with database.writing() as tx:

@@ -24,6 +24,8 @@ LOW_DETAIL = 3.0
 pictures, every photo has more than 9."""
 THIN_SIDE = 32
 """A long strip is not made thinner than this while it is made shorter."""
+MAX_JPEG_PIXELS = 250_000_000
+"""A JPEG with more pixels is not decoded, even at a reduced scale; the largest phone cameras make 200 million."""
 GROUND = (255, 255, 255)
 """What shows through transparent pixels: white, as on most pages."""
 

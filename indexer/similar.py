@@ -70,7 +70,7 @@ def _compared(
     database: Database, file: tuple[str, bytes], fingerprint: Fingerprint, near: Sequence[int], executor: Executor
 ) -> dict[int, Judged]:
     """What looking at the picture beside each of some contents gives."""
-    from indexer.closeup import Judged, Proposal, judge_batch  # noqa: PLC0415
+    from indexer.closeup import Judged, Proposal, judge_batch, vetted_judged  # noqa: PLC0415
     from indexer.hints import EVERY  # noqa: PLC0415
 
     with database.reading() as tx:
@@ -87,7 +87,11 @@ def _compared(
     def unseen(proposal: Proposal, _reason: str) -> Judged:
         return Judged(proposal.a_id, proposal.b_id, None, Evidence.THUMBNAIL)
 
-    return {judged.b_id: judged for found in results(executor, judge_batch, batches, unseen) for judged in found}
+    return {
+        judged.b_id: judged
+        for found in results(executor, judge_batch, batches, unseen, vetted_judged)
+        for judged in found
+    }
 
 
 def _files(database: Database, kinds: dict[int, tuple[Kind | None, int]], digest: bytes) -> list[Similar]:

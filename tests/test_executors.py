@@ -576,6 +576,7 @@ def test_workers_die_with_the_program_when_it_is_killed(tmp_path: Path, killed: 
 
 CONFINED = """
 import ctypes, json, os, resource, signal, sys
+told = os.dup(1)
 for limit, soft, hard in json.loads(sys.argv[1]):
     resource.setrlimit(getattr(resource, limit), (soft, hard))
 from indexer.worker import confine
@@ -583,7 +584,9 @@ from indexer.worker import confine
 confine()
 print("not heard", file=sys.stderr)
 os.write(2, b"nor this")
-report = {name: resource.getrlimit(getattr(resource, name)) for name in ("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_FSIZE")}
+print("nor that", flush=True)
+names = ("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NOFILE")
+report = {name: resource.getrlimit(getattr(resource, name)) for name in names}
 report["SIGINT"] = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 death = ctypes.c_int()
 ctypes.CDLL(None).prctl(2, ctypes.byref(death))
@@ -593,22 +596,23 @@ try:
         stream.write(b"x")
     report["can write"] = True
 except OSError as error:
-    report["can write"] = error.strerror
+    report["can write"] = False
 try:
     bytearray(3 << 30)
     report["can fill memory"] = True
 except MemoryError:
     report["can fill memory"] = False
-print(json.dumps(report))
+os.write(told, json.dumps(report).encode())
 """
 GIB = 1 << 30
 CONFINEMENT = {
     "RLIMIT_AS": [2 * GIB, 2 * GIB],
     "RLIMIT_CORE": [0, 0],
     "RLIMIT_FSIZE": [0, 0],
+    "RLIMIT_NOFILE": [64, 64],
     "SIGINT": True,
     "dies with its parent by": signal.SIGKILL,
-    "can write": "File too large",
+    "can write": False,
     "can fill memory": False,
 }
 
