@@ -112,22 +112,26 @@ def ran(words: Sequence[str], environ: dict[str, str] | None = None) -> Ran:
     return Ran(process.returncode, out, error, seconds, watch.peak_bytes, survivors(process.pid))
 
 
-def indexed(index: Index, photos: Path, *options: str, environ: dict[str, str] | None = None) -> Ran:
-    """Runs `imgindex index` on two workers."""
-    words = [
-        sys.executable,
-        "-m",
-        "indexer",
-        "index",
-        str(photos),
-        "--db",
-        index.path,
-        "--json",
-        "--jobs",
-        "2",
-        *options,
-    ]
-    return ran(words, environ)
+def indexed(
+    index: Index, photos: Path, *options: str, environ: dict[str, str] | None = None, under: Sequence[str] = ()
+) -> Ran:
+    """Runs `imgindex index` on two workers, under another program when wanted."""
+    return ran([*under, *_words(index, photos), "--json", *options], environ)
+
+
+def killed(index: Index, photos: Path, after_s: float) -> list[int]:
+    """Starts `imgindex index`, kills it by SIGKILL after some time, and gives what is there of it two seconds later."""
+    process = subprocess.Popen(
+        _words(index, photos), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    time.sleep(after_s)
+    process.kill()
+    process.wait()
+    return survivors(process.pid)
+
+
+def _words(index: Index, photos: Path) -> list[str]:
+    return [sys.executable, "-m", "indexer", "index", str(photos), "--db", index.path, "--jobs", "2"]
 
 
 def reasons(index: Index) -> dict[str, str]:
