@@ -12,8 +12,8 @@ import os
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from functools import partial
 from itertools import islice
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -36,6 +36,8 @@ TASK_TIMEOUT_S = 60.0
 """A batch that takes longer is run again file by file; a file that takes longer is unreadable."""
 AHEAD = 8
 """Batches in flight for each that can run: enough to work on while results are being stored."""
+SLACK_S = 10.0
+"""A pool in which no task ends within twice its time and this is stuck: a worker was lost in the middle of a word."""
 NO_ANSWER = "decoding failed: the worker's answer cannot be used"
 PIPE_BYTES = 1 << 20
 """What any user may have on Linux; a batch's results take some 100 kB, and a pipe holds 64 kB by itself."""
@@ -47,6 +49,11 @@ class Executor(Protocol):
 
     jobs: int
     """How many batches can run at once."""
+    patience_s: float | None
+    """When nothing ends for so long, nothing will; None to wait for ever."""
+
+    def stop(self) -> None:
+        """Gives up whatever runs; what is submitted later starts anew."""
 
     def start(self) -> None:
         """Gets ready in the background, since there will be work; may be called more than once."""
@@ -59,6 +66,10 @@ class Inline:
     """Runs each task at once in this process: for tests, and for debugging a decoder."""
 
     jobs = 1
+    patience_s: float | None = None
+
+    def stop(self) -> None:
+        """Nothing runs."""
 
     def start(self) -> None:
         """Nothing to get ready."""
@@ -76,6 +87,7 @@ class LocalPool:
     def __init__(self, jobs: int, timeout_s: float) -> None:
         """Note what is wanted; nothing is started yet."""
         self.jobs = jobs
+        self.patience_s: float | None = 2 * timeout_s + SLACK_S
         self._timeout_s = timeout_s
         self._pool: ProcessPool | None = None
 
@@ -198,7 +210,8 @@ def results(
 ) -> Iterator[Sequence[Result]]:
     """The results of each batch, as they come.
 
-    The items of a batch whose worker was lost are run again, each while nothing else runs, to find the one to blame.
+    The items of a batch whose worker was lost are run again, each while nothing else runs, to find the one to blame, and in
+    a new pool: a worker that was killed in the middle of a word may have left one in which nothing is understood any more.
 
     Args:
         executor: Where to run them.
@@ -210,22 +223,39 @@ def results(
     waiting = iter(batches)
     suspects: deque[tuple[tuple[Item, ...], Extra]] = deque()
     running: dict[Future[Sequence[Result]], tuple[tuple[Item, ...], Extra]] = {}
+    doubtful = False
     while True:
         alone = bool(suspects) and not running
+        if alone and doubtful:
+            executor.stop()
+            doubtful = False
         wanted = 1 if alone else 0 if suspects else AHEAD * executor.jobs - len(running)
         for batch in islice(iter([suspects.popleft()]) if alone else waiting, wanted):
             running[executor.submit(work, *batch)] = batch
         if not running:
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        for future in _ended(executor, running):
             items, extra = running.pop(future)
             result = _result(future)
             if not isinstance(result, str):
                 yield _believed(items, result, lost, vetted)
-            elif alone:
+                continue
+            doubtful = True
+            if alone:
                 yield (lost(items[0], result),)
             else:
                 suspects.extend(((item,), extra) for item in items)
+
+
+def _ended(executor: Executor, running: Collection[Future[Any]]) -> Collection[Future[Any]]:
+    """The futures that have ended, at least one; all of them when the executor is stuck, which is then stopped."""
+    ended = wait(running, executor.patience_s, FIRST_COMPLETED).done
+    if ended:
+        return ended
+    for future in running:
+        future.cancel()
+    executor.stop()
+    return tuple(running)
 
 
 def _believed(
@@ -244,7 +274,7 @@ def _result(future: Future[Sequence[Any]]) -> Sequence[Any] | str:
     try:
         answers: object = future.result()
         return answers if isinstance(answers, list | tuple) else ()
-    except TimeoutError:
+    except (TimeoutError, CancelledError):
         return "decoding took too long and was stopped"
     except (BrokenExecutor, OSError, MemoryError, RecursionError) as error:
         exit_code = getattr(error, "exitcode", None)

@@ -27,10 +27,8 @@ from indexer.records import Fingerprinted, Outcome, Recognised, Task, Unreadable
 PROJECT = Path(executors.__file__).parent.parent
 
 
-class Poisoned:
+class Poisoned(Inline):
     """Runs batches at once, but loses the worker of those that hold a file called poison."""
-
-    jobs = 1
 
     def __init__(self, error: BaseException) -> None:
         """Note how workers are lost, and what is submitted."""
@@ -73,7 +71,7 @@ class Breaking(Poisoned):
         return future
 
 
-class Holding:
+class Holding(Inline):
     """Keeps futures unfinished until it holds as many as may be in flight."""
 
     def __init__(self, jobs: int) -> None:
@@ -414,6 +412,33 @@ def test_outcomes_keeps_few_batches_in_flight(jobs: int) -> None:
     assert max(ahead) < AHEAD * jobs
     assert taken == list(range(100))
     assert len(ahead) == 100
+
+
+class Stuck(Inline):
+    """Never ends what it was given until it is stopped; then it works."""
+
+    patience_s = 0.1
+
+    def __init__(self) -> None:
+        """Note whether it was stopped."""
+        self.stopped = False
+
+    def stop(self) -> None:
+        """From here on it works."""
+        self.stopped = True
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """A future that does not end before the executor was stopped."""
+        return super().submit(function, *arguments) if self.stopped else Future()
+
+
+def test_outcomes_gives_up_an_executor_in_which_nothing_ends(tmp_path: Path) -> None:
+    """Its batches are run anew, file by file, and nothing waits for ever."""
+    tasks = pictures(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
+
+    found = list(outcomes(Stuck(), [(tuple(tasks[:2]), frozenset()), (tuple(tasks[2:]), frozenset())]))
+
+    assert by_file(found) == {0: "Fingerprinted", 1: "Fingerprinted", 2: "Fingerprinted"}
 
 
 def test_outcomes_gives_nothing_when_there_are_no_batches() -> None:

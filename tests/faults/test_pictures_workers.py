@@ -89,9 +89,11 @@ def test_hazard_100_odd_exceptions(tmp_path: Path, index: Index, fault: Faults) 
 
 HANGING = """
 import json, sys, time
+from indexer import executors
 from indexer.executors import local_pool, outcomes
 from indexer.records import Task, Unreadable
 
+executors.SLACK_S = 1
 started = time.monotonic()
 tasks = tuple(Task(number, path, 0, True) for number, path in enumerate(sys.argv[2:]))
 with local_pool(2, timeout_s=float(sys.argv[1])) as executor:
@@ -389,3 +391,17 @@ def test_hazard_107_a_worker_that_speaks_past_the_pool(tmp_path: Path, index: In
         assert (done.code, done.report["decoded"], done.left) == (3, 20, []), done.error
         assert list(reasons(index)) == ["speaks.png"]
         assert ("Traceback" in done.error, marker.exists()) == (False, False)
+
+
+@linux_only
+def test_hazard_107_a_worker_that_stops_in_the_middle_of_a_word(tmp_path: Path, fault: Faults) -> None:
+    """As one does that is killed for want of memory: the pool is given up when nothing ends in it any more."""
+    paths = [tmp_path / "good.png", tmp_path / "speaks.png"]
+    words = "struct.pack('!i', 200_000_000) + b'x'"
+    for path, program in zip(paths, ("", SPEAKS.replace("WORDS", words)), strict=True):
+        path.write_bytes(hostile(program))
+    with fault(107, "half a message on the pipe", root=tmp_path):
+        done = ran([sys.executable, "-c", HANGING, "2", *map(str, paths)], environment(tmp_path))
+        _seconds, found = json.loads(done.out)
+
+        assert (found, done.left) == (["decoded", "decoding took too long and was stopped"], [])
