@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from indexer import closeup as module
-from indexer.closeup import MOST_CLOSEUPS, Judged, Proposal, closeup, judge_batch, shown
+from indexer.closeup import MOST_CLOSEUPS, Judged, Proposal, closeup, judge_batch, shown, vetted_judged
 from indexer.decode import decode
 from indexer.drawing import drawn, encoded
 from indexer.groups import Evidence, Kind
+from indexer.verify import Likeness
 
 File = tuple[str, bytes]
 UPRIGHT, TURNED = 1, 0b1111_1111
@@ -374,3 +377,35 @@ def test_shown_of_large_files_stays_small() -> None:
 
     width, height = found.pixels.size
     assert width * height * 3 < 1_000_000
+
+
+PROPOSAL = Proposal(1, 2, 1, (b"", b""), (None, None))
+LIKENESS = Likeness(Kind.SAME, 3, 1.0, 0.0, 0.75)
+
+
+@pytest.mark.parametrize("likeness", [None, LIKENESS], ids=["no match", "a match"])
+def test_vetted_judged_believes_what_workers_answer(likeness: Likeness | None) -> None:
+    """A judgement of the pair comes through as it was."""
+    judged = Judged(1, 2, likeness, Evidence.FILES)
+
+    assert vetted_judged(PROPOSAL, judged) == judged
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        pytest.param(None, id="nothing"),
+        pytest.param((1, 2, None, Evidence.FILES), id="a tuple"),
+        pytest.param(Judged(1, 3, None, Evidence.FILES), id="another pair"),
+        pytest.param(Judged(1, 2, None, Evidence.PERSON), id="a person's word"),
+        pytest.param(Judged(1, 2, "same", Evidence.FILES), id="a likeness of words"),  # type: ignore[arg-type]
+        pytest.param(Judged(1, 2, replace(LIKENESS, kind=Kind.BYTES), Evidence.FILES), id="the same bytes"),
+        pytest.param(Judged(1, 2, replace(LIKENESS, turn=8), Evidence.FILES), id="a ninth orientation"),
+        pytest.param(Judged(1, 2, replace(LIKENESS, structure=math.nan), Evidence.FILES), id="no number"),
+        pytest.param(Judged(1, 2, replace(LIKENESS, agreement=1), Evidence.FILES), id="an int"),
+        pytest.param(Judged(1, 2, object.__new__(Likeness), Evidence.FILES), id="an empty likeness"),
+    ],
+)
+def test_vetted_judged_believes_nothing_else(judged: object) -> None:
+    """One part that is not what it has to be is enough."""
+    assert vetted_judged(PROPOSAL, judged) is None

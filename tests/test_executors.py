@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pebble import ProcessExpired
 
 from indexer import executors
 from indexer.drawing import drawn, encoded
-from indexer.executors import AHEAD, Batch, Executor, Inline, LocalPool, default_jobs, local_pool, outcomes
+from indexer.executors import AHEAD, NO_ANSWER, Batch, Executor, Inline, LocalPool, default_jobs, local_pool, outcomes
 from indexer.records import Fingerprinted, Outcome, Recognised, Task, Unreadable
 
 PROJECT = Path(executors.__file__).parent.parent
@@ -282,6 +283,15 @@ def test_pool_keeps_its_worker_when_a_task_needs_too_much_memory(pool: Executor)
     assert pool.submit(os.getpid).result() == worker
 
 
+def test_pool_limits_the_processor_time_of_each_task(pool: Executor) -> None:
+    """By the kernel, to little more than the task's two seconds from where it begins."""
+    used = pool.submit(time.process_time).result()
+
+    soft, _hard = pool.submit(resource.getrlimit, resource.RLIMIT_CPU).result()
+
+    assert used + 2 <= soft <= used + 5
+
+
 def test_pool_passes_on_what_a_task_raises(pool: Executor) -> None:
     """A mistake in our own code is not taken for a bad file."""
     with pytest.raises(ZeroDivisionError):
@@ -412,6 +422,30 @@ def test_outcomes_keeps_few_batches_in_flight(jobs: int) -> None:
     assert max(ahead) < AHEAD * jobs
     assert taken == list(range(100))
     assert len(ahead) == 100
+
+
+class Miscounting(Inline):
+    """Answers with one outcome too few, or with none at all."""
+
+    def __init__(self, answer: Any) -> None:
+        """Note the answer; None for all but the last outcome."""
+        self.answer = answer
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """A finished future."""
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments)[:-1] if self.answer is None else self.answer)
+        return future
+
+
+@pytest.mark.parametrize("answer", [None, [], 7, "a reason", {0: 1}], ids=repr)
+def test_outcomes_believes_no_answer_of_the_wrong_form(tmp_path: Path, answer: Any) -> None:
+    """Which outcome were which file's, nobody could say."""
+    tasks = pictures(tmp_path, ["a.jpg", "b.jpg"])
+
+    found = list(outcomes(Miscounting(answer), [(tuple(tasks), frozenset())]))
+
+    assert by_file(found) == {0: NO_ANSWER, 1: NO_ANSWER}
 
 
 class Stuck(Inline):
