@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import signal
 import sys
 import types
 from collections import deque
@@ -16,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from functools import partial
 from itertools import islice
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -161,7 +163,8 @@ class _Context(ForkServerContext):
 
 def load_decoders() -> None:
     """Starts the server that workers are forked from, which loads the decoders in the background; once is enough."""
-    with _environment(_ONE_THREAD):
+    resource_tracker.ensure_running()  # first, as it lets all signals through when it has started
+    with _environment(_ONE_THREAD), _without_interrupts():
         set_forkserver_preload(["indexer.worker"])
         ensure_running()
 
@@ -310,6 +313,16 @@ def _confine() -> None:
     from indexer.worker import confine  # noqa: PLC0415
 
     confine()
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started meanwhile never hear of Ctrl-C: the server would tell of it by a traceback while it loads."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

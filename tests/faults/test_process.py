@@ -148,6 +148,21 @@ def test_hazard_120_an_index_run_over_5000_pictures_that_is_stopped_50_times(tmp
     stopped_at_random(tmp_path, fault, varied(tmp_path / "photos", 5_000), moments)
 
 
+def test_hazard_122_ctrl_c_while_decoders_are_loaded(tmp_path: Path, fault: Faults) -> None:
+    """The server of workers, busy with loading them, does not hear it, while the program still does."""
+    program = (
+        "import signal\nfrom multiprocessing import forkserver\nfrom indexer.executors import load_decoders\n"
+        "load_decoders()\n"
+        "status = open(f'/proc/{forkserver._forkserver._forkserver_pid}/status').read()\n"
+        "blocked = int(status.partition('SigBlk:')[2].split()[0], 16)\n"
+        "print(blocked >> (signal.SIGINT - 1) & 1, signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
+    )
+    with fault(122, "Ctrl-C while decoders are loaded", root=tmp_path):
+        ran = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+
+        assert (ran.stdout, ran.stderr) == ("1 set()\n", "")
+
+
 @pytest.mark.parametrize("pause", [0.0, 0.02, 0.1])
 def test_hazard_122_ctrl_c_pressed_again(tmp_path: Path, index: Index, fault: Faults, pause: float) -> None:
     """To the whole group, as a terminal sends it: no traceback, no worker left, and the index is sound."""
