@@ -16,18 +16,9 @@ from typing import NamedTuple
 from PIL import Image
 
 from indexer.compare import GRID_PIXELS
-from indexer.decode import (
-    MAX_PIXELS,
-    TRANSPARENT,
-    TURNED,
-    flattened,
-    formats,
-    levelled,
-    orientation_of,
-    read_stable,
-    upright,
-)
+from indexer.decode import MAX_PIXELS, formats, orientation_of, read_stable
 from indexer.groups import Evidence, Kind
+from indexer.modes import TRANSPARENT, TURNED, flattened, levelled, upright
 from indexer.recipe import MAX_JPEG_PIXELS
 from indexer.thresholds import CLOSE, THUMBNAIL
 from indexer.verify import Likeness, Shown, verified

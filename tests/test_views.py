@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from scipy.fft import dctn
 
-from indexer.decode import reduced
 from indexer.drawing import drawn, encoded, mosaic
 from indexer.fingerprint import fingerprint, grey_levels
+from indexer.modes import reduced
 from indexer.thresholds import INNER_RADIUS, LOW_RADIUS, STRIP_RADIUS
 from indexer.views import (
     CROP_WORDS,
