@@ -121,6 +121,7 @@ def _come_back(entry: JournalEntry) -> None:
 
 
 def _go_back(entry: JournalEntry) -> Refused | None:
+    """Puts the former version in the place of the new one, or REMOVES the text that did not exist before."""
     parent, name = split(entry.path)
     with opened_folder(entry.root, parent) as folder:
         now, digest = stamp_in(folder, name), digest_in(folder, name)

@@ -25,7 +25,7 @@ ALLOWED = {
     ("database.py", "_copy"),  # a backup that is complete gets its name
     ("filesystem.py", "rename_no_replace"),  # the old name of a file that has its new one
     ("quarantine.py", "drop_payload_name"),  # purge, recover, and what was put back from a copy
-    ("rewrites.py", "rewrite_back"),  # a caption that the prune itself had made
+    ("rewrites.py", "_go_back"),  # a caption that the prune itself had made
     ("transfer.py", "_copy_over"),  # the source of a verified copy
     ("transfer.py", "copy_verified"),  # a copy that came out wrong
     ("transfer.py", "_drop"),  # files that have names of our own
