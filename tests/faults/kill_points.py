@@ -1,12 +1,13 @@
-"""Kills prune, undo, purge and recover at their system calls and checks what is left.
+"""Kills index, prune, undo, purge and recover at their system calls, or lets these fail, and checks what is left.
 
-    python tests/faults/kill_points.py           a sample of the kill points of each command
-    python tests/faults/kill_points.py --all     every kill point
-    … --json                                     one object a fault
+    python tests/faults/kill_points.py                      a sample of the kill points of each command
+    python tests/faults/kill_points.py --all                every kill point
+    python tests/faults/kill_points.py --fault EIO ENOSPC   failing calls, these errors in turn
+    … --json                                                one object a fault
 
 The data set has copies with captions, one of which says more than its keeper's, and a list of all pictures. For each system
-call that writes, and each time it is called, a command is run on a fresh copy of the data set and killed there (strace
-injects SIGKILL at the k-th call). Then, as the next command would, what was interrupted is recovered and finished,
+call that writes, and each time it is called, a command is run on a fresh copy of the data set, and at the k-th call strace
+injects SIGKILL, SIGINT or an error. Then, as the next command would, what was interrupted is recovered and finished,
 everything is undone, and the data set is indexed again. After each fault it must hold that
 
     I1  every content that existed exists, under the root or in the quarantine; after a prune, each picture under the root
@@ -24,7 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,7 +40,14 @@ SYSTEM_CALLS = (
     "fdatasync", "ftruncate", "mkdir", "mkdirat", "openat", "fchmod", "utimensat",
 )  # fmt: skip
 """Those that write; `openat` because it creates files."""
+FAULTS = {
+    "KILL": "signal=KILL",
+    "INT": "signal=INT",
+    **{code: f"error={code}" for code in ("EIO", "ENOSPC", "EACCES", "EXDEV", "EMFILE")},
+}
+"""What can happen at a call, as strace injects it."""
 COMMANDS = {
+    "index": ("index", "{photos}", "--jobs", "0"),
     "prune": ("prune", "--yes", "--on-conflict", "merge", "--update", "{photos}/all.txt"),
     "undo": ("undo",),
     "purge": ("purge", "--older-than", "0s", "--yes"),
@@ -49,7 +57,7 @@ COMMANDS = {
     "symlink": ("prune", "--yes", "--link", "symlink"),
 }
 """`recover` is an `index` after a prune that was killed half-way."""
-MOST = {"prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
+MOST = {"index": 5, "prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
 """Kill points of each command in the short form, spread evenly over its calls."""
 SKIPPED_OPENS = 0.95
 """This share of the `openat` calls is the interpreter loading its modules: only the last ones are the command's own."""
@@ -57,33 +65,46 @@ SKIPPED_OPENS = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A kill, and what held after it."""
+    """A kill or an error, and what held after it."""
 
     command: str
+    fault: str
+    """A key of `FAULTS`."""
     system_call: str
     at: int
     contents_lost: int
     undo_exact: bool
     index_equals_disk: bool
+    clear: bool
+    """The command ended without a traceback."""
 
     @property
     def survived(self) -> bool:
         """True when everything held."""
-        return not self.contents_lost and self.undo_exact and self.index_equals_disk
+        return not self.contents_lost and self.undo_exact and self.index_equals_disk and self.clear
 
 
-def survey(*, every: bool) -> Iterator[Fault]:
-    """A fault at each kill point of each command, or at a sample of them."""
+def survey(*, every: bool, faults: Sequence[str] = ("KILL",), thinned: int = 1) -> Iterator[Fault]:
+    """A fault at each system call of each command, or at a sample of them, the kinds of faults in turn.
+
+    Args:
+        every: All of them, and each kind of fault at each.
+        faults: Keys of `FAULTS`.
+        thinned: Only each so-many-th of a sample.
+    """
     with tempfile.TemporaryDirectory() as place:
         for command in COMMANDS:
             base = Path(place) / f"{command.replace(' ', '-')}-base"
             original = _prepare(base, command)
-            for system_call, at in _points(base, command, every=every):
-                work = Path(place) / "work"
-                shutil.rmtree(work, ignore_errors=True)
-                shutil.copytree(base, work, symlinks=True, copy_function=_copy)
-                if _killed(work, command, system_call, at):
-                    yield _judge(work, original, command, system_call, at)
+            for number, (system_call, at) in enumerate(_points(base, command, every=every)[::thinned]):
+                for fault in faults if every else [faults[number % len(faults)]]:
+                    work = Path(place) / "work"
+                    shutil.rmtree(work, ignore_errors=True)
+                    shutil.copytree(base, work, symlinks=True, copy_function=_copy)
+                    done = _injected(work, command, fault, system_call, at)
+                    if fault != "KILL" or done.returncode in {-9, 137}:
+                        point = command, fault, system_call, at
+                        yield _judge(work, original, point, clear=b"Traceback" not in done.stderr)
 
 
 def score(faults: list[Fault]) -> str:
@@ -113,12 +134,14 @@ def _prepare(base: Path, command: str) -> Tree:
     names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.jpg"))
     (photos / "all.txt").write_text("".join(f"{name}\n" for name in names))
     original = tree(photos)
+    if command == "index":
+        return original
     index = Index(base / "imgindex.db")
     index.update(photos, jobs=0)
     if command in {"undo", "purge"}:
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
     if command == "recover":
-        _killed(base, "prune", "renameat2", 5)
+        _injected(base, "prune", "KILL", "renameat2", 5)
     return original
 
 
@@ -162,22 +185,25 @@ def _link(work: Path) -> None:
     index.carry_out(index.plan(link="hard"))
 
 
-def _killed(work: Path, command: str, system_call: str, at: int) -> bool:
-    """Runs a command and kills it at the k-th call; False when it ended before."""
+def _injected(work: Path, command: str, fault: str, system_call: str, at: int) -> subprocess.CompletedProcess[bytes]:
+    """Runs a command to which something happens at the k-th call, unless it ends before."""
     if command == "undo of links":
         _link(work)
-    injection = f"inject={system_call}:signal=KILL:when={at}"
+    injection = f"inject={system_call}:{FAULTS[fault]}:when={at}"
     strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}", "-e", injection, "--"]
-    done = subprocess.run([*strace, *_arguments(work, command)], check=False, env=_environment(), capture_output=True)
-    return done.returncode in {-9, 137}
+    listening = ["env", "--default-signal=INT"]  # which a shell's background ignores
+    return subprocess.run(
+        [*strace, *listening, *_arguments(work, command)], check=False, env=_environment(), capture_output=True
+    )
 
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _judge(work: Path, original: Tree, command: str, system_call: str, at: int) -> Fault:
-    """What holds after a kill, and after what the user would do next."""
+def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clear: bool) -> Fault:
+    """What holds after a fault, and after what the user would do next."""
+    command, fault, system_call, at = point
     photos = work / "photos"
     wanted = {hashlib.sha256(data).digest() for data, _mode, _mtime in original.values()}
     pictures = {hashlib.sha256(file[0]).digest() for path, file in original.items() if path.endswith(".jpg")}
@@ -185,7 +211,10 @@ def _judge(work: Path, original: Tree, command: str, system_call: str, at: int) 
         wanted = pictures
     lost = len(wanted - _digests(work))
     index = Index(work / "imgindex.db")
-    index.recover()
+    if Path(index.path).exists():
+        index.recover()
+    if command == "index":
+        index.update(photos, jobs=0)
     if command in {"prune", "recover"}:
         index.update(photos, jobs=0)
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
@@ -196,7 +225,8 @@ def _judge(work: Path, original: Tree, command: str, system_call: str, at: int) 
     report = index.update(photos, jobs=0)
     found = len(list(photos.rglob("*.jpg")))
     equal = (report.files, report.new, report.gone) == (found, 0, 0) and not index.verify_quarantine()[1]
-    return Fault(command, system_call, at, lost, exact, equal and not list(work.rglob("*.part")))
+    left = list(work.rglob("*.part"))
+    return Fault(command, fault, system_call, at, lost, exact, equal and not left, clear)
 
 
 def _undone(index: Index) -> bool:
@@ -224,10 +254,13 @@ def main() -> int:
     """Prints each fault that was not survived, and the score."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="every kill point")
+    parser.add_argument(
+        "--fault", nargs="+", choices=FAULTS, default=["KILL"], help="what happens at the calls; several take turns"
+    )
     parser.add_argument("--json", action="store_true", help="one object a fault")
     options = parser.parse_args()
     faults = []
-    for fault in survey(every=options.all):
+    for fault in survey(every=options.all, faults=options.fault):
         faults.append(fault)
         if options.json or not fault.survived:
             print(json.dumps(asdict(fault)))

@@ -21,6 +21,7 @@ from support import tree
 from indexer import Index, database
 from indexer.errors import LockedError
 from indexer.executors import local_pool
+from indexer.records import Health
 from indexer.schema import recipe
 
 HOLD = "from indexer import database\nwith database.open_for_writing({!r}): print('in', flush=True); input()"
@@ -205,3 +206,55 @@ def test_hazard_87_a_child_that_outlives_the_run_does_not_keep_the_lock(
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+
+
+# --- 86: everybody at once
+
+
+def _again_and_again(index: Index, until: float, said: list[str], *deeds: tuple[str, ...]) -> None:
+    """Commands in turn until a moment; what they print on standard error, and odd exit codes, go on a list."""
+    while time.monotonic() < until:
+        for deed in deeds:
+            ran = command(index, *deed)
+            if ran.returncode not in {0, 3} and "nothing to bring back" not in ran.stderr:
+                said.append(f"{deed[0]} ended with {ran.returncode}")
+            said.append(ran.stderr)
+
+
+def everybody_at_once(photos: Path, index: Index, fault: Faults, seconds: float) -> None:
+    """Two `index` runs, a `prune` with its `undo`, ten readers, and a scrape that goes on."""
+    said: list[str] = []
+    read = (("dups", "--json"), ("status",), ("history",), ("dups", "-0"), ("quarantine", "list"))
+    with fault(86, f"two index runs, a prune and ten readers for {seconds:g} s", root=photos) as case:
+        until = time.monotonic() + seconds
+        deeds = [(("index", str(photos), "--wait", "--quiet", "--jobs", "1"),)] * 2
+        deeds += [(("prune", "--yes", "--wait", "--quiet"), ("undo", "--wait", "--quiet"))]
+        deeds += [(read[number % 5],) for number in range(10)]
+        threads = [threading.Thread(target=_again_and_again, args=(index, until, said, *some)) for some in deeds]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        case.undo(index)
+        report = index.update(photos, jobs=0)
+
+        text = "\n".join(said)
+        assert ("locked" in text, "Traceback" in text, " ended with " in text) == (False, False, False), text
+        assert (report.files, report.gone, report.unreadable) == (7, 0, 0)
+        assert doctor_says_nothing(index)
+
+
+def doctor_says_nothing(index: Index) -> bool:
+    """True when nothing is damaged, half-done, missing or unknown."""
+    return {finding.health for finding in index.examine()} <= {Health.FINE, Health.NOTE}
+
+
+def test_hazard_86_everybody_at_once_for_some_seconds(photos: Path, index: Index, fault: Faults) -> None:
+    """Nobody reads "database is locked", and nothing is lost."""
+    everybody_at_once(photos, index, fault, 4)
+
+
+@pytest.mark.long
+def test_hazard_86_everybody_at_once_for_a_minute(photos: Path, index: Index, fault: Faults) -> None:
+    """The same for longer."""
+    everybody_at_once(photos, index, fault, 60)
