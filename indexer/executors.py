@@ -164,7 +164,7 @@ class _Context(ForkServerContext):
 def load_decoders() -> None:
     """Starts the server that workers are forked from, which loads the decoders in the background; once is enough."""
     resource_tracker.ensure_running()  # first, as it lets all signals through when it has started
-    with _environment(_ONE_THREAD), _without_interrupts():
+    with _environment(_ONE_THREAD), _without_interrupts(), _unheard():
         set_forkserver_preload(["indexer.worker"])
         ensure_running()
 
@@ -323,6 +323,18 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Processes started meanwhile print nothing: a worker that is stopped while it starts would print a traceback."""
+    with contextlib.ExitStack() as streams:
+        with contextlib.suppress(OSError):  # standard error is closed
+            ours, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 2)
+            for undo, arguments in ((os.close, (ours,)), (os.close, (nothing,)), (os.dup2, (ours, 2))):
+                streams.callback(undo, *arguments)
+        yield
 
 
 @contextlib.contextmanager

@@ -149,18 +149,19 @@ def test_hazard_120_an_index_run_over_5000_pictures_that_is_stopped_50_times(tmp
 
 
 def test_hazard_122_ctrl_c_while_decoders_are_loaded(tmp_path: Path, fault: Faults) -> None:
-    """The server of workers, busy with loading them, does not hear it, while the program still does."""
+    """The server of workers, busy with loading them, neither hears it nor prints; the program still does."""
     program = (
         "import signal\nfrom multiprocessing import forkserver\nfrom indexer.executors import load_decoders\n"
         "load_decoders()\n"
         "status = open(f'/proc/{forkserver._forkserver._forkserver_pid}/status').read()\n"
         "blocked = int(status.partition('SigBlk:')[2].split()[0], 16)\n"
         "print(blocked >> (signal.SIGINT - 1) & 1, signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
+        "import os\nprint(os.readlink(f'/proc/{forkserver._forkserver._forkserver_pid}/fd/2'))\n"
     )
     with fault(122, "Ctrl-C while decoders are loaded", root=tmp_path):
         ran = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
 
-        assert (ran.stdout, ran.stderr) == ("1 set()\n", "")
+        assert (ran.stdout, ran.stderr) == ("1 set()\n/dev/null\n", "")
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02, 0.1])
