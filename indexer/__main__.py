@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -12,6 +13,8 @@ def main() -> int:
 
         print(f"imgindex {__version__}")
         return 0
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is begun yet: Ctrl-C needs no traceback
     from indexer.entry import run  # noqa: PLC0415 - typer and SQLAlchemy take 0.4 s to import
 
     return run(sys.argv[1:])

@@ -57,13 +57,17 @@ class _TerminatedError(BaseException):
 
 
 def _hear_signals() -> None:
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
-        signal.signal(signal.SIGHUP, _terminate)
+    """Has Ctrl-C, SIGTERM and a closing terminal stop the run, but those that are ignored, as by nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
 
 
-def _terminate(number: int, _frame: object) -> None:
-    raise _TerminatedError(128 + number)
+def _stop(number: int, _frame: object) -> None:
+    """Raises what stops the run; while that brings to an end what it was at, more of the same is not heard."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    raise KeyboardInterrupt if number == signal.SIGINT else _TerminatedError(128 + number)
 
 
 def _failed(error: Exception) -> int:

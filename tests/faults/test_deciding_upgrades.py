@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from deciding import planned, prune, rows
 from score import Faults, contents
-from support import aged, settle, tree
-from test_database import migrated
+from support import aged, migrated, settle, tree
 
 from indexer import Index
 from indexer.drawing import drawn, encoded
