@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 def test_hazard_84_a_database_on_another_machine(
     tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """`doctor` says so, and what to do; a write-ahead log, which breaks there, is never used."""
+    """`index` and `doctor` say so, and what to do; a write-ahead log, which breaks there, is never used."""
     photos = with_copy(tmp_path, index)
     table = tmp_path / "mountinfo"
     table.write_text(
@@ -39,9 +40,11 @@ def test_hazard_84_a_database_on_another_machine(
 
     with fault(84, f"a database on {kind}", root=photos) as case:
         warnings = [finding for finding in doctor.examine(index.path) if finding.health is Health.WARNING]
+        notes = index.update(photos, jobs=0).notes
         index.carry_out(index.plan())
         case.undo(index)
 
+        assert (len(notes), kind in notes[0], "imgindex doctor" in notes[0]) == (1, True, True)
         assert [finding.about for finding in warnings] == ["database"]
         assert kind in warnings[0].says
         assert "--db FILE" in warnings[0].advice
@@ -81,6 +84,46 @@ def test_hazard_90_a_backup_to_a_full_disk(tmp_path: Path, index: Index, fault: 
 
         assert (ran.returncode, os.listdir(place)) == (1, [])
         assert "no space left" in ran.stderr
+
+
+STOPPED = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN IMMEDIATE")
+db.execute("UPDATE thumbnail SET jpeg = zeroblob(length(jpeg))")
+os.kill(os.getpid(), 9)
+"""
+"""Leaves a transaction half on disk, with the journal to take it back by."""
+
+
+@needs_root
+def test_hazard_80_a_stopped_run_on_a_disk_that_became_read_only(tmp_path: Path, fault: Faults) -> None:
+    """What it left cannot be taken back there: readers say so and what to do, instead of reading half of it."""
+    photos = make_photos(tmp_path / "photos", count=12)
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "tmpfs") as place:
+        index = Index(place / "imgindex.db")
+        index.update(photos, jobs=0)
+        thumbnails = _thumbnails(index)
+        subprocess.run([sys.executable, "-c", STOPPED, index.path], check=False)
+        assert (place / "imgindex.db-journal").stat().st_size
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        with fault(80, "a hot journal on a read-only disk", root=photos):
+            ran = [command(index, name) for name in ("dups", "status", "doctor")]
+            subprocess.run(["mount", "-o", "remount,rw", str(place)], check=True)
+            later = command(index, "dups")
+
+            assert [one.returncode for one in ran] == [6, 6, 3]
+            assert not [one for one in ran if "Traceback" in one.stderr]
+            assert all("what it left cannot be cleared here" in one.stdout + one.stderr for one in ran)
+            assert (later.returncode, _thumbnails(index)) == (0, thumbnails)
+
+
+def _thumbnails(index: Index) -> list[bytes]:
+    with sqlite3.connect(index.path) as db:
+        found = [row[0] for row in db.execute("SELECT jpeg FROM thumbnail ORDER BY content_id")]
+    db.close()
+    return found
 
 
 # --- 91: a disk that fails
