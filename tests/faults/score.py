@@ -224,3 +224,7 @@ def _undo_all(index: Index) -> bool:
 def _digest(path: str) -> bytes:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
+
+
+RECORDER = pytest.StashKey[Faults]()
+"""Where a test's node keeps its recorder."""

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from kill_points import FAULTS, Fault, survey
 from score import Faults, Outcome
 
