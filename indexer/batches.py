@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
@@ -37,32 +37,47 @@ def due_batches(
         with database.reading() as tx:
             due = store.due_files(tx, places, last)
             bases = database.bases(queries.roots(tx))
-            readable = [row for row in due if row.size <= request.max_file_bytes]
-            known = _known(tx, readable, bases, recipe_id, retry=request.retry)
+            parts = [(rows, _known(tx, rows, bases, recipe_id, request)) for rows in _by_claim(due)]
         if not due:
             return
         last = due[-1].file_id
         handed_out.update((row.file_id, row) for row in due)
-        for rows in _cut(due):
-            sizes = {row.size for row in rows}
-            digests = frozenset(digest for size, digest in known if size in sizes)
-            yield tuple(_task(row, bases, request.max_file_bytes) for row in rows), digests
+        for part, known in parts:
+            for rows in _cut(part):
+                sizes = {row.size for row in rows}
+                digests = frozenset(digest for size, digest in known if size in sizes)
+                yield tuple(_task(row, bases, request.max_file_bytes) for row in rows), digests
+
+
+def _by_claim(due: Iterable[store.DueFile]) -> list[list[store.DueFile]]:
+    """The files whose names claim to be pictures, and the others, which the same bytes may make no picture at all."""
+    parts: dict[bool, list[store.DueFile]] = {True: [], False: []}
+    for row in due:
+        parts[_claims(row)].append(row)
+    return [rows for rows in parts.values() if rows]
+
+
+def _claims(row: store.DueFile) -> bool:
+    return scan.claims_picture(split(row.path)[1])
 
 
 def _known(
-    tx: Connection, due: list[store.DueFile], bases: dict[int, str], recipe_id: int, *, retry: bool
+    tx: Connection, due: list[store.DueFile], bases: dict[int, str], recipe_id: int, request: IndexRequest
 ) -> list[tuple[int, bytes]]:
-    """Size and digest of the known contents that some of the files that are due may have.
+    """Size and digest of the known contents that need no decoding and that some of the files that are due may have.
 
-    A copy has the size of what it is a copy of. Where too many contents have the files' sizes, as bitmaps do, the files
-    are digested here to find out which are copies.
+    What could not be decoded is known when the files, of which all or none do, claim to be pictures. A copy has the size of
+    what it is a copy of. Where too many contents have the files' sizes, as bitmaps do, the files are digested here to find
+    out which are copies.
     """
-    sizes = store.of_sizes(row.size for row in due)
-    known = store.known_digests(tx, recipe_id, sizes, with_unreadable=not retry, limit=KNOWN_LIMIT)
+    readable = [row for row in due if row.size <= request.max_file_bytes]
+    broken = _claims(due[0]) and not request.retry
+    sizes = store.of_sizes(row.size for row in readable)
+    known = store.known_digests(tx, recipe_id, sizes, with_unreadable=broken, limit=KNOWN_LIMIT)
     if len(known) < KNOWN_LIMIT:
         return known
-    digests = filter(None, (digest_at(bases[row.root_id], row.path) for row in due))
-    return store.known_digests(tx, recipe_id, store.of_digests(digests), with_unreadable=not retry)
+    digests = filter(None, (digest_at(bases[row.root_id], row.path) for row in readable))
+    return store.known_digests(tx, recipe_id, store.of_digests(digests), with_unreadable=broken)
 
 
 def _cut(due: list[store.DueFile]) -> Iterator[list[store.DueFile]]:
@@ -80,5 +95,4 @@ def _cut(due: list[store.DueFile]) -> Iterator[list[store.DueFile]]:
 
 
 def _task(row: store.DueFile, bases: dict[int, str], max_bytes: int) -> Task:
-    path, name = joined(bases[row.root_id], row.path), split(row.path)[1]
-    return Task(row.file_id, path, row.size, scan.claims_picture(name), max_bytes)
+    return Task(row.file_id, joined(bases[row.root_id], row.path), row.size, _claims(row), max_bytes)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     union,
     update,
@@ -140,7 +139,7 @@ def note_gone(tx: Connection, file_ids: Iterable[int]) -> None:
 def moved_files(tx: Connection, first_new_id: int) -> list[MovedFile]:
     """New paths that have inode, size and mtime of a path that is gone and was read when its stamp could be trusted.
 
-    What was no picture is followed only where its folder moved: else it is read as any new file.
+    What was no picture is read as any new file.
     """
     old = file.alias("old")
     old_folder = folder.alias("old_folder")
@@ -149,9 +148,8 @@ def moved_files(tx: Connection, first_new_id: int) -> list[MovedFile]:
         file.c.size == old.c.size,
         file.c.mtime_ns == old.c.mtime_ns,
         folder.c.root_id == old_folder.c.root_id,
-        old.c.state != FileState.DUE,
+        old.c.state.in_((FileState.PICTURE, FileState.UNREADABLE)),
         ~old.c.unsettled,
-        or_(old.c.state != FileState.OTHER, file.c.ctime_ns == old.c.ctime_ns),
     )
     untouched = file.c.ctime_ns == old.c.ctime_ns
     moments = (old.c.id.label("gone_id"), old.c.born_ns, file.c.mtime_ns, file.c.ctime_ns, untouched)

@@ -11,11 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from score import RECORDER, Outcome, json_lines, lines
 from support import DATA, make_photos
 
 from indexer import Index
 
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("busy")  # a machine that has much to do makes no test wrong
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 """Of the session."""
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import settle
 
@@ -78,6 +78,7 @@ def known(index: Index) -> dict[bytes, tuple[object, ...]]:
         return {os.path.join(folder, name): tuple(rest) for folder, name, *rest in db.execute(query)}
 
 
+@example([("write", "a.bmp", 4, 0)], [([("rename", "a.bmp", "c")], False)])
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(WRITES, min_size=1, max_size=8),
