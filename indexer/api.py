@@ -25,6 +25,7 @@ from indexer import (
     replay,
     similar,
     store,
+    thumbnails,
     undo,
 )
 from indexer.asking import Wishes, asked, limits_for, protected, settings_quarantine
@@ -37,11 +38,13 @@ from indexer.lock import Waiting
 from indexer.moves import MoveReport, Quarantined, Recovered, Update
 from indexer.places import relative_to
 from indexer.plans import Plan, Refused, Wanted
+from indexer.recipe import THUMBNAIL_SIDE
 from indexer.records import (
     MAX_FILE_BYTES,
     Finding,
     IndexReport,
     IndexRequest,
+    Preview,
     RunSummary,
     Status,
     Tick,
@@ -267,6 +270,24 @@ class Index:
         """
         with self._reading() as database, local_pool(1) as executor:
             return similar.similar(database, canonical(image), count, executor)
+
+    def thumbnails(self, digests: Iterable[bytes], side: int = THUMBNAIL_SIDE) -> Iterator[Preview | None]:
+        """The stored thumbnail of each content as RGB pixels, in order, whether its files are there or not.
+
+        Args:
+            digests: SHA-256 of the contents.
+            side: Pixels; larger ones, which have up to 192, are shrunk.
+
+        Yields:
+            None where there is none, or it is damaged.
+        """
+        with self._reading() as database, local_pool() as executor:
+            yield from thumbnails.pixels(database, executor, digests, side)
+
+    def thumbnails_webp(self, digests: Iterable[bytes], side: int = THUMBNAIL_SIDE) -> Iterator[Preview | None]:
+        """As `thumbnails`, as WebP."""
+        with self._reading() as database, local_pool() as executor:
+            yield from thumbnails.webp(database, executor, digests, side)
 
     def decide(self, left: Path, right: Path, verdict: Verdict | str | None) -> None:
         """Remembers a judgement on what two files hold: `same` or `different`; None forgets it."""

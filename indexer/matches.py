@@ -108,6 +108,12 @@ def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
     return {row.content_id: row.jpeg for row in in_parts(tx, select(*columns), thumbnail.c.content_id, content_ids)}
 
 
+def thumbnails_of(tx: Connection, digests: Iterable[bytes]) -> dict[bytes, bytes]:
+    """The thumbnails of contents, as JPEG, by SHA-256 digest."""
+    query = select(content.c.digest, thumbnail.c.jpeg).select_from(content.join(thumbnail))
+    return {row.digest: row.jpeg for row in in_parts(tx, query, content.c.digest, digests)}
+
+
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
     """For each content, a file that shows it pixel by pixel: its own where there is one, else a twin's; the first found."""
     shown = content.alias("shown")

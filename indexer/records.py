@@ -264,6 +264,16 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """A thumbnail, fit to be shown."""
+
+    width: int
+    height: int
+    data: bytes
+    """RGB pixels row by row, or WebP."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run, for `history`."""
 

@@ -15,6 +15,7 @@ from indexer.records import (
     Fingerprinted,
     NotPicture,
     Outcome,
+    Preview,
     Reading,
     Recognised,
     Stamp,
@@ -58,6 +59,29 @@ def _outcome(file_id: int, given: object) -> Outcome:
         digest_ = None if given.digest is None else _sized(given.digest, DIGEST_BYTES)
         return Unreadable(file_id, _reason(given.reason), reading, digest_)
     raise ValueError
+
+
+def vetted_pixels(answer: object) -> Preview | None:
+    """A thumbnail's pixels, None when a worker's answer is no picture of thumbnail size."""
+    found = _preview(answer)
+    return found if found and len(found.data) == 3 * found.width * found.height else None
+
+
+def vetted_webp(answer: object) -> Preview | None:
+    """A thumbnail as WebP, None when a worker's answer does not begin as one or is longer than its pixels."""
+    found = _preview(answer)
+    if found is None or found.data[:4] != b"RIFF" or found.data[8:12] != b"WEBP":
+        return None
+    return found if len(found.data) <= 3 * THUMBNAIL_SIDE**2 else None
+
+
+def _preview(answer: object) -> Preview | None:
+    if not isinstance(answer, tuple) or len(answer) != 3 or type(answer[2]) is not bytes:
+        return None
+    width, height, data = answer
+    if not all(is_whole(side, 1, THUMBNAIL_SIDE) for side in (width, height)):
+        return None
+    return Preview(width, height, data)
 
 
 def _reading(given: object) -> Reading:

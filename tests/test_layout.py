@@ -14,7 +14,7 @@ MODULES = sorted(path for path in PACKAGE.glob("*.py"))
 STORIES = [
     f"{name}.py"
     for name in (
-        *("index", "match", "batches", "find", "similar", "decide", "demo", "annotate", "journal"),
+        *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
     )
 ]
