@@ -28,15 +28,22 @@ from indexer import (
     thumbnails,
     undo,
 )
-from indexer.asking import Wishes, asked, limits_for, protected, settings_quarantine
+from indexer.asking import (
+    Wishes,
+    asked,
+    files_listed,
+    limits_for,
+    places,
+    protected,
+    refuse_outside,
+    settings_quarantine,
+)
 from indexer.database import Database, open_for_reading, open_for_writing
-from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
 from indexer.locate import canonical, database_path, require_database
 from indexer.lock import Waiting
 from indexer.moves import MoveReport, Quarantined, Recovered, Update
-from indexer.places import relative_to
 from indexer.plans import Plan, Refused, Wanted
 from indexer.recipe import THUMBNAIL_SIDE
 from indexer.records import (
@@ -51,7 +58,6 @@ from indexer.records import (
     UnreadableFile,
     no_progress,
 )
-from indexer.text import printable
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -113,16 +119,16 @@ class Index:
             LockedError: When another run is writing.
         """
         request = IndexRequest(
-            folders=_places(folders),
+            folders=places(folders),
             exclude=tuple(exclude),
-            files=_listed(files),
+            files=files_listed(files),
             all_files=all_files,
             retry=retry,
             confirm_missing=confirm_missing,
             max_file_bytes=max_file_bytes,
             one_file_system=one_file_system,
         )
-        _refuse_outside(request)
+        refuse_outside(request)
         with self._writing() as database, local_pool(jobs) as executor:
             recover.notice_returned(database)
             return index.update(database, request, executor, tick)
@@ -373,26 +379,3 @@ class Index:
                 if not isinstance(stop, Exception):  # an interrupt or a termination
                     self.recovered = recover.recover(database)
                 raise
-
-
-def _places(folders: Iterable[Path]) -> tuple[str, ...]:
-    """Folders in canonical form, each once."""
-    places = tuple(dict.fromkeys(map(canonical, folders)))
-    if not places:
-        raise UsageError("no folder given", "imgindex index FOLDER")
-    return places
-
-
-def _listed(files: Iterable[Path] | None) -> tuple[str, ...] | None:
-    """Files with their folders in canonical form; a file itself may be a link, which is not followed."""
-    if files is None:
-        return None
-    split = (os.path.split(os.path.abspath(os.fsdecode(path))) for path in files)
-    return tuple(os.path.join(os.path.realpath(folder), name) for folder, name in split)
-
-
-def _refuse_outside(request: IndexRequest) -> None:
-    """Refuses listed files that lie in none of the folders."""
-    for path in request.files or ():
-        if not any(relative_to(path, folder) for folder in request.folders):
-            raise UsageError(f"'{printable(path)}' lies in none of the folders", "name the folder that holds it")

@@ -12,9 +12,11 @@ from typing import TypedDict
 
 from indexer.errors import UsageError
 from indexer.groups import PRUNED, VERIFIED, Kind, MatchRule
-from indexer.locate import existing
+from indexer.locate import canonical, existing
 from indexer.patterns import pattern
+from indexer.places import relative_to
 from indexer.plans import KEEP, LINKS, Action, Labelling, Limits, OnConflict, Pattern, Rules, Wanted
+from indexer.records import IndexRequest
 from indexer.rules import keep_terms
 from indexer.settings import Settings, settings_beside
 from indexer.text import printable
@@ -82,6 +84,37 @@ def asked(database: str, wishes: Wishes) -> Asked:
         OnConflict(_one_of(tuple(OnConflict), conflict, "way with conflicts")) if conflict else None,
     )
     return Asked(wanted, labelling, action)
+
+
+def places(folders: Iterable[Place]) -> tuple[str, ...]:
+    """Folders to be indexed in canonical form, each once.
+
+    Raises:
+        UsageError: When there is none.
+    """
+    found = tuple(dict.fromkeys(map(canonical, folders)))
+    if not found:
+        raise UsageError("no folder given", "imgindex index FOLDER")
+    return found
+
+
+def files_listed(files: Iterable[Place] | None) -> tuple[str, ...] | None:
+    """Files with their folders in canonical form; a file itself may be a link, which is not followed."""
+    if files is None:
+        return None
+    split = (os.path.split(os.path.abspath(os.fsdecode(path))) for path in files)
+    return tuple(os.path.join(os.path.realpath(folder), name) for folder, name in split)
+
+
+def refuse_outside(request: IndexRequest) -> None:
+    """Refuses listed files that lie in none of the folders.
+
+    Raises:
+        UsageError: When there is one.
+    """
+    for path in request.files or ():
+        if not any(relative_to(path, folder) for folder in request.folders):
+            raise UsageError(f"'{printable(path)}' lies in none of the folders", "name the folder that holds it")
 
 
 def limits_for(database: str, max_files: int | None, max_share: float | None, *, isolated: bool = False) -> Limits:
