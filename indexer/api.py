@@ -16,6 +16,7 @@ from indexer import (
     doctor,
     find,
     index,
+    journal,
     ledger,
     plan,
     prune,
@@ -43,7 +44,7 @@ from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
 from indexer.locate import canonical, database_path, require_database
 from indexer.lock import Waiting
-from indexer.moves import MoveReport, Quarantined, Recovered, Update
+from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.plans import Plan, Refused, Wanted
 from indexer.recipe import THUMBNAIL_SIDE
 from indexer.records import (
@@ -349,6 +350,11 @@ class Index:
     def examine(self) -> list[Finding]:
         """What `doctor` finds about the program, the index, its folders and its quarantine; nothing is changed."""
         return list(doctor.examine(self.path))
+
+    def journalled(self, run: int) -> list[JournalEntry]:
+        """What a prune moved or changed, file by file, and what became of it since; captions before their picture."""
+        with self._reading() as database:
+            return journal.entries_of(database, run)
 
     def history(self, limit: int = 20) -> list[RunSummary]:
         """The latest runs, newest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,7 @@ from indexer.options import (
     Null,
     Quiet,
     Wait,
+    index_words,
     opened,
     size_from,
     warn_all,
@@ -184,19 +186,50 @@ def status(
     return EXIT_DONE
 
 
-@app.command(epilog="\b\nExamples:\n  imgindex history\n  imgindex history --limit 100 --json\n\n" + EXITS)
+@app.command(
+    epilog="\b\nExamples:\n  imgindex history\n  imgindex history --limit 100 --json\n"
+    "  imgindex history 7                   what run 7 moved\n  imgindex history 7 --html run-7.html\n\n" + EXITS
+)
 def history(
+    run: Annotated[int | None, typer.Argument(min=1, max=1 << 62, metavar="RUN", help="What this run moved.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, metavar="N", help="How many runs, newest first.")] = 20,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write what RUN moved, with pictures, as a page; - prints it."),
+    ] = None,
     json: Json = False,
     db: Database = None,
 ) -> int:
-    """Say what was done, newest first. Changes nothing."""
-    runs = opened(require_database(db)).history(limit)
+    """Say what was done, newest first, or what a run moved, and what stands for it. Changes nothing."""
+    if html is not None and (run is None or json):
+        raise UsageError("--html writes the page of one run", "imgindex history RUN --html FILE")
+    pictures = opened(require_database(db))
+    if run is not None:
+        return _run_told(pictures, run, html, json=json, db=db)
+    runs = pictures.history(limit)
     if json:
-        for run in runs:
-            output.print_json(report.run_json(run))
+        for one in runs:
+            output.print_json(report.run_json(one))
     else:
         output.print_lines(report.history_text(runs))
+    return EXIT_DONE
+
+
+def _run_told(pictures: Index, run: int, html: str | None, *, json: bool, db: str | None) -> int:
+    """What a run moved, as lines, objects or a page."""
+    from indexer import looking  # noqa: PLC0415 - what nothing else here needs
+
+    if html is not None:
+        looking.write_run(pictures, html, run, index_words(db), time.time_ns())
+        if html != "-":
+            output.warn(f"Written to {output.named(html)}")
+        return EXIT_DONE
+    entries = pictures.journalled(run)
+    if json:
+        for entry in entries:
+            output.print_json(showing.journalled_json(entry))
+    else:
+        output.print_lines(looking.run_text(entries))
     return EXIT_DONE
 
 

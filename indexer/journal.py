@@ -45,6 +45,13 @@ def entry_of(database: Database, row: Any) -> JournalEntry:
     )
 
 
+def entries_of(database: Database, run_id: int) -> list[JournalEntry]:
+    """All that a run wrote into the journal, in the order in which it was done."""
+    with database.reading() as tx:
+        rows = ledger.journal_entries(tx, run_id=run_id, states=MoveState)
+    return [entry_of(database, row) for row in reversed(rows)]
+
+
 def row_of(database: Database, entry: JournalEntry, bases: Mapping[int, str]) -> dict[str, Any]:
     """A record as a row of the journal, its paths as they are stored.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -161,3 +162,30 @@ def told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet
         output.print_lines(showing.moves_text(done, deed))
     ambiguous = any(update.ambiguous for update in done.updated)
     return EXIT_INCOMPLETE if done.refused or ambiguous or recovered.missing else EXIT_DONE
+
+
+def typed(paths: Iterable[str] | None, wishes: Mapping[str, Any], db: str | None) -> list[str]:
+    """The words of a command line that ask for the same groups."""
+    named = ((f"--{name.replace('_', '-')}", value) for name, value in wishes.items())
+    words = chain.from_iterable(_option(name, value) for name, value in named)
+    return [*(paths or ()), *words, *index_words(db)]
+
+
+def index_words(db: str | None) -> list[str]:
+    """The words of a command line that name the index."""
+    return ["--db", db] if db else []
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """An option as it is typed; nothing for one that was not given."""
+    if value is None or value is False or value == MatchRule.VERIFIED:
+        return []
+    if value is True:
+        return [name]
+    if isinstance(value, str):
+        return [name, value]
+    if name in {"--kinds", "--keep"}:
+        return [f"{name}={','.join(value)}"]
+    if name == "--across":
+        return [name, *value] if value else []
+    return [word for one in value for word in (name, one)]

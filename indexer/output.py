@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from indexer.errors import UsageError
 from indexer.places import relative_to
@@ -99,16 +99,54 @@ def write_lines(target: str, lines: Iterable[str]) -> None:
     Raises:
         UsageError: When the file exists, or cannot be written.
     """
+    write_pieces(target, (line + "\n" for line in lines))
+
+
+def write_pieces(target: str, pieces: Iterable[str]) -> None:
+    """Writes pieces of text to a new file, or to standard output, as they come.
+
+    Raises:
+        UsageError: When the file exists, or cannot be written.
+    """
     if target == "-":
-        print_lines(lines)
+        sys.stdout.writelines(pieces)
         return
+    with new_file(target) as stream:
+        stream.writelines(piece.encode() for piece in pieces)
+
+
+@contextlib.contextmanager
+def new_file(target: str) -> Iterator[BinaryIO]:
+    """A new file to be written; when that does not come to its end, there is none.
+
+    Raises:
+        UsageError: When it exists, or cannot be written.
+    """
     try:
-        with open(target, "x", encoding="utf-8") as stream:
-            stream.writelines(line + "\n" for line in lines)
+        stream = open(target, "xb")  # noqa: SIM115 - closed below, with what was written
     except FileExistsError as error:
         raise UsageError(f"'{named(target)}' exists already", "name a new file") from error
     except OSError as error:
         raise UsageError(f"cannot write '{named(target)}': {error.strerror}") from error
+    try:
+        with stream:
+            yield stream
+    except BaseException as error:
+        os.unlink(target)
+        if isinstance(error, OSError):
+            raise UsageError(f"cannot write '{named(target)}': {error.strerror or error}") from error
+        raise
+
+
+def refuse_existing(targets: Iterable[str]) -> None:
+    """Refuses files to be written that exist, before the first of them is.
+
+    Raises:
+        UsageError: When one does.
+    """
+    for target in targets:
+        if os.path.lexists(target):
+            raise UsageError(f"'{named(target)}' exists already", "name a new file")
 
 
 def read_lines(source: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from indexer import output, showing
 from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
-from indexer.groups import MatchRule
+from indexer.groups import Group, MatchRule
 from indexer.locate import require_database
 from indexer.moves import MoveReport
 from indexer.options import (
@@ -33,9 +34,10 @@ from indexer.options import (
     listed,
     opened,
     told,
+    typed,
     warn_all,
 )
-from indexer.plans import Action, OnConflict, Plan
+from indexer.plans import Action, OnConflict, Plan, Wanted
 
 if TYPE_CHECKING:
     from indexer.api import Index
@@ -110,6 +112,13 @@ def dups(
     format: Annotated[str, typer.Option(metavar="table|fdupes", help="How to print groups.")] = "table",  # noqa: A002
     json: Json = False,
     null: Annotated[bool, typer.Option("--null", "-0", help="Print the surplus alone, ended by NULs.")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures instead; - prints it.")
+    ] = None,
+    montage: Annotated[
+        str | None,
+        typer.Option("--montage", metavar="FILE.png", help="Write contact sheets instead: FILE.png, FILE-2.png …"),
+    ] = None,
     db: Database = None,
 ) -> int:
     """Show the groups of files that are duplicates, the keeper first. Changes nothing."""
@@ -118,8 +127,16 @@ def dups(
     wishes = _wishes(
         kinds, match, keep, prefer, protect, only_if_in, within, across, unconfirmed=unconfirmed, isolated=isolated
     )
-    wanted, groups = opened(require_database(db)).wanted_groups(*(paths or ()), **wishes)
-    if json:
+    pictured = html is not None or montage is not None
+    if pictured and (json or null or format != "table"):
+        raise UsageError(
+            "--html and --montage write files instead of printing groups", "leave out --json, -0 or --format"
+        )
+    pictures = opened(require_database(db))
+    wanted, groups = pictures.wanted_groups(*(paths or ()), **wishes)
+    if pictured:
+        _picture(pictures, wanted, groups, html, montage, typed(paths, wishes, db))
+    elif json:
         for group in groups:
             output.print_json(showing.group_json(group))
     elif null:
@@ -129,6 +146,22 @@ def dups(
     else:
         output.print_lines(showing.dups_text(groups, wanted))
     return EXIT_DONE
+
+
+def _picture(
+    pictures: Index, wanted: Wanted, groups: tuple[Group, ...], html: str | None, montage: str | None, asked: list[str]
+) -> None:
+    """Writes the page and the contact sheets that are wanted, and says so."""
+    from indexer import looking  # noqa: PLC0415 - what nothing else here needs
+
+    written: list[str] = []
+    if montage is not None:
+        written += looking.write_sheets(pictures, montage, wanted, groups)
+    if html is not None:
+        looking.write_page(pictures, html, wanted, groups, asked, time.time_ns())
+        written += [html] if html != "-" else []
+    told = f" Written to {', '.join(map(output.named, written))}" if written else ""
+    output.warn(f"{showing.totals_text(groups, wanted)}{told}")
 
 
 def prune(

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from indexer.groups import Evidence, Group, Kind, MatchRule, Member, Surplus
-from indexer.moves import MoveReport, Quarantined, Recovered, Update, Updated
+from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update, Updated
 from indexer.output import named, raw, shown
 from indexer.plans import Action, Conflict, Move, OnConflict, Plan, Refused, Wanted
 from indexer.text import bytes_text, count_text, printable, time_text
 
-_RELATIONS = {
+RELATIONS = {
     Kind.BYTES: "same bytes",
     Kind.SAME: "same picture",
     Kind.RECOLOURED: "other colours",
@@ -39,7 +39,7 @@ def groups_text(groups: Iterable[Group]) -> Iterator[str]:
     """Groups as a table: each a block of lines, keeper first."""
     for group in groups:
         yield _row("keep", group.keeper, group.reason)
-        yield from (_row("surplus", surplus.member, _relation(surplus)) for surplus in group.surplus)
+        yield from (_row("surplus", surplus.member, relation(surplus)) for surplus in group.surplus)
         yield from (_row("link", member, "another name of the kept file") for member in group.links)
         yield ""
 
@@ -91,9 +91,9 @@ def _row(role: str, member: Member, remark: str) -> str:
     return f"{role:8} {pixels:>11} {bytes_text(member.stamp.size):>8}  {named(member.full_path)}  ({remark})"
 
 
-def _relation(surplus: Surplus) -> str:
+def relation(surplus: Surplus) -> str:
     """How a surplus file relates to its keeper, in words."""
-    words = _RELATIONS[surplus.kind]
+    words = RELATIONS[surplus.kind]
     if surplus.kind in {Kind.BYTES, Kind.HASH}:
         return words
     return f"{words}, {_EVIDENCE[surplus.evidence]}{count_text(surplus.bits, 'bit')}"
@@ -116,7 +116,7 @@ def plan_text(plan: Plan) -> Iterator[str]:
     for group in plan.groups:
         yield _row("keep", group.keeper, group.reason)
         for surplus in group.surplus:
-            yield _row("surplus", surplus.member, _relation(surplus))
+            yield _row("surplus", surplus.member, relation(surplus))
             yield from _companions_text(moves.get(surplus.member.file_id))
         yield from (_row("link", member, "another name of the kept file") for member in group.links)
         yield ""
@@ -260,6 +260,20 @@ def quarantined_json(found: Quarantined) -> dict[str, Any]:
         "bytes": entry.stamp.size,
         "path": shown(entry.full_path),
         "payload": shown(entry.payload_path),
+        "keeper": shown(entry.keeper) if entry.keeper_digest else None,
+        "digest": entry.digest.hex(),
+    }
+
+
+def journalled_json(entry: JournalEntry) -> dict[str, Any]:
+    """A file that a run moved as an object: `run`, `state`, `action`, `kind`, `bytes`, `path`, `keeper`, `digest`."""
+    return {
+        "run": entry.run_id,
+        "state": entry.state,
+        "action": entry.action,
+        "kind": entry.kind,
+        "bytes": entry.stamp.size,
+        "path": shown(entry.full_path),
         "keeper": shown(entry.keeper) if entry.keeper_digest else None,
         "digest": entry.digest.hex(),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +35,25 @@ def _visible(character: str) -> str:
     if character.isprintable() and unicodedata.category(character) != "Cf":
         return character
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def shell_word(word: str) -> str:
+    r"""A word as it is typed into bash, zsh or ksh; what cannot be printed is an escape that they understand.
+
+    >>> shell_word("a b.jpg"), shell_word("it's\n\udce9")
+    ("'a b.jpg'", "$'it\\'s\\x0a\\xe9'")
+    """
+    if printable(word) == word:
+        return shlex.quote(word)
+    return f"$'{''.join(map(_typed, word))}'"
+
+
+def _typed(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if printable(character) == character:
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def bytes_text(size: int) -> str:

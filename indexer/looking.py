@@ -1,0 +1,173 @@
+"""Groups and runs as pages and contact sheets, written to files."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from indexer import __version__, cards, gallery, output, showing
+from indexer.errors import UsageError
+from indexer.groups import Group, MatchRule
+from indexer.journal import is_indexed
+from indexer.moves import JournalEntry, MoveState
+from indexer.plans import Action, Wanted
+from indexer.text import bytes_text, count_text, printable, shell_word, time_text
+
+if TYPE_CHECKING:
+    from indexer.api import Index
+
+MOST_GROUPS = 5_000
+"""On a page: with more, browsers become slow."""
+MOST_SHEETS = 25
+"""Files of a contact sheet: 1,000 groups."""
+MANY_CARDS = 1_000
+"""On a page of more pictures they are smaller, so that 2,000 groups stay within 15 MB."""
+SIDE, SMALL_SIDE = 192, 128
+
+
+def write_page(
+    pictures: Index, target: str, wanted: Wanted, groups: tuple[Group, ...], asked: Sequence[str], made_ns: int
+) -> None:
+    """Writes groups as a page to a new file, or to standard output.
+
+    Args:
+        pictures: The index.
+        target: The file; `-` prints it.
+        wanted: What was asked for.
+        groups: In order; beyond `MOST_GROUPS` they are left out, and the page says so.
+        asked: The words of the command that say what was asked for.
+        made_ns: The time now.
+
+    Raises:
+        UsageError: When the file exists, or cannot be written.
+    """
+    shown = groups[:MOST_GROUPS]
+    side = SIDE if cards.count_cards(shown, gallery.MOST_CARDS) <= MANY_CARDS else SMALL_SIDE
+
+    def rows() -> Iterable[cards.Row]:
+        return cards.group_rows(shown, gallery.MOST_CARDS)
+
+    heading = gallery.Heading(
+        title="Pictures kept twice" if groups else "No picture is kept twice",
+        lines=(showing.totals_text(groups, wanted), _origin(pictures, made_ns)),
+        warnings=tuple(_left_out(groups, MOST_GROUPS, "this page") + _unverified(wanted, groups)),
+        commands=_next_commands(asked) if groups else (),
+        kinds=cards.kind_counts(rows()),
+    )
+    previews = pictures.thumbnails_webp(cards.digests(rows()), side)
+    output.write_pieces(target, gallery.page(heading, rows(), previews))
+
+
+def write_sheets(pictures: Index, target: str, wanted: Wanted, groups: tuple[Group, ...]) -> tuple[str, ...]:
+    """Writes groups as contact sheets to new files: FILE.png, FILE-2.png and so on; their names.
+
+    Groups for which `MOST_SHEETS` have no room are left out, and a warning says so.
+
+    Raises:
+        UsageError: When the name is none of a PNG, one of the files exists, or cannot be written.
+    """
+    from indexer import montage  # noqa: PLC0415 - Pillow, which nothing else here needs
+
+    stem, ending = os.path.splitext(target)
+    if ending.lower() != ".png":
+        raise UsageError("a contact sheet is a PNG", "name it so: --montage FILE.png")
+    most = MOST_SHEETS * montage.MOST_ROWS
+    shown = groups[:most]
+    count = -(-len(shown) // montage.MOST_ROWS)
+    targets = (target, *(f"{stem}-{number}{ending}" for number in range(2, count + 1)))[:count]
+    output.refuse_existing(targets)
+    rows = list(cards.group_rows(shown, montage.MOST_CARDS))
+    previews = pictures.thumbnails(cards.digests(rows))
+    drawn = montage.sheets(
+        rows, previews, showing.totals_text(groups, wanted), max((len(r.cards) for r in rows), default=0)
+    )
+    for name, sheet in zip(targets, drawn, strict=True):
+        with output.new_file(name) as stream:
+            sheet.save(stream, "PNG")
+    for line in _left_out(groups, most, "the sheets"):
+        output.warn(line)
+    return targets
+
+
+def write_run(pictures: Index, target: str, run: int, db: Sequence[str], made_ns: int) -> None:
+    """Writes what a run moved, and what stands for it, as a page to a new file, or to standard output.
+
+    Args:
+        pictures: The index.
+        target: The file; `-` prints it.
+        run: The run's id.
+        db: The words of the command that name the index.
+        made_ns: The time now.
+
+    Raises:
+        UsageError: When there is no such run, or it moved nothing; when the file exists, or cannot be written.
+    """
+    entries = pictures.journalled(run)
+    rows = list(cards.move_rows(entries, gallery.MOST_CARDS))
+    if not rows:
+        raise UsageError(f"run {run} moved no pictures", "imgindex history lists the runs")
+    heading = gallery.Heading(
+        title=f"What run {run} moved",
+        lines=(_states(entries), _origin(pictures, made_ns)),
+        commands=_commands_after(run, db) if any(entry.state is MoveState.MOVED for entry in entries) else (),
+    )
+    previews = pictures.thumbnails_webp(cards.digests(rows), SIDE)
+    output.write_pieces(target, gallery.page(heading, rows, previews))
+
+
+def run_text(entries: Sequence[JournalEntry]) -> Iterator[str]:
+    """What a run moved, and what stands for it, a file a line."""
+    for entry in filter(is_indexed, entries):
+        kept = output.named(entry.keeper)
+        size, name = bytes_text(entry.stamp.size), output.named(entry.full_path)
+        yield f"{cards.role_of(entry):18} {size:>8}  {name}  (kept: {kept})"
+    yield _states(entries)
+
+
+def _states(entries: Sequence[JournalEntry]) -> str:
+    """How many files of a run became what, in a sentence."""
+    roles = Counter(cards.role_of(entry) for entry in entries if is_indexed(entry))
+    words = [f"{count_text(number, 'file')} {role}" for role, number in roles.items()]
+    texts = sum(entry.action is Action.REWRITE for entry in entries)
+    words += [f"{count_text(texts, 'text')} rewritten"] if texts else []
+    return f"{', '.join(words) or 'Nothing moved'}."
+
+
+def _next_commands(asked: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    words = " ".join(map(shell_word, asked))
+    return (
+        (f"imgindex prune {words}".rstrip(), "shows what would be moved"),
+        (f"imgindex prune {words}".rstrip() + " --yes", "moves the surplus into the quarantine"),
+        ("imgindex undo", "brings it back"),
+        ("imgindex decide A B --different", "remembers that two of these are different pictures"),
+    )
+
+
+def _commands_after(run: int, db: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    words = "".join(f" {shell_word(word)}" for word in db)
+    return (
+        (f"imgindex undo {run}{words}", "brings these files back"),
+        (f"imgindex quarantine list --run {run}{words}", "says where they lie"),
+        (f"imgindex purge --older-than 30d{words}", "says what could be deleted for good"),
+    )
+
+
+def _origin(pictures: Index, made_ns: int) -> str:
+    place = f"Names are relative to {printable(os.getcwd())}."
+    return f"Made by imgindex {__version__} from {printable(pictures.path)} on {time_text(made_ns)}. {place}"
+
+
+def _left_out(groups: Sequence[Group], most: int, where: str) -> list[str]:
+    if len(groups) <= most:
+        return []
+    words = (
+        f"{count_text(len(groups) - most, 'group')} left out, as there is room for {most:,} on {where}; name a folder to"
+        " see those in it."
+    )
+    return [words]
+
+
+def _unverified(wanted: Wanted, groups: Sequence[Group]) -> list[str]:
+    return [showing.UNVERIFIED] if wanted.match is MatchRule.HASH and groups else []
