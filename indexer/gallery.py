@@ -24,6 +24,7 @@ class Heading:
 
     title: str
     lines: tuple[str, ...]
+    """The first says what there is, the others whence it comes."""
     warnings: tuple[str, ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
     """What to type next, with what it does."""
@@ -79,7 +80,8 @@ def _header(heading: Heading) -> Html:
     return element(
         "header",
         element("h1", heading.title),
-        *(element("p", line) for line in heading.lines),
+        *(element("p", line) for line in heading.lines[:1]),
+        *(element("p", line, class_="dim") for line in heading.lines[1:]),
         *(element("p", warning, class_="warning") for warning in heading.warnings),
         *(after if heading.commands else ()),
     )
@@ -103,7 +105,7 @@ def _row(row: Row, previews: list[Preview | None]) -> str:
     cards = map(_card, row.cards, previews)
     inside = [element("summary", row.title), element("ul", *cards, class_="pictures")]
     if row.rest:
-        names = (element("li", element("bdi", name, class_="name")) for name in row.rest)
+        names = (element("li", _name(name)) for name in row.rest)
         inside.append(element("p", f"and {len(row.rest):,} more:"))
         inside.append(element("ul", *names))
     return element("details", *inside, class_=" ".join(("group", *row.kinds)), open=True) + "\n"
@@ -113,12 +115,17 @@ def _card(card: Card, preview: Preview | None) -> Html:
     stays = "keep" if card.stays else "gone"
     lines = [
         Html(f"{element('span', card.role, class_=f'role {stays}')} {escaped(card.why)}"),
-        element("bdi", card.name, class_="name"),
-        *(element("bdi", f"also named {name}", class_="name dim") for name in card.also),
+        _name(card.name),
+        *(Html(f"also named {_name(name)}") for name in card.also),
         element("span", card.facts, class_="dim"),
     ]
     caption = element("figcaption", Html("<br>".join(line for line in lines if line)))
     return element("li", element("figure", _picture(preview), caption, class_=f"picture {stays}"))
+
+
+def _name(path: str) -> Html:
+    """The name of a file, which may go on in the next line behind each folder."""
+    return element("bdi", Html("/<wbr>".join(map(escaped, path.split("/")))), class_="name")
 
 
 def _picture(preview: Preview | None) -> Html:

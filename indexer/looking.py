@@ -12,6 +12,7 @@ from indexer.errors import UsageError
 from indexer.groups import Group, MatchRule
 from indexer.journal import is_indexed
 from indexer.moves import JournalEntry, MoveState
+from indexer.options import Typed
 from indexer.plans import Action, Wanted
 from indexer.text import bytes_text, count_text, printable, shell_word, time_text
 
@@ -25,10 +26,12 @@ MOST_SHEETS = 25
 MANY_CARDS = 1_000
 """On a page of more pictures they are smaller, so that 2,000 groups stay within 15 MB."""
 SIDE, SMALL_SIDE = 192, 128
+Commands = tuple[tuple[str, str], ...]
+"""What to type, with what it does."""
 
 
 def write_page(
-    pictures: Index, target: str, wanted: Wanted, groups: tuple[Group, ...], asked: Sequence[str], made_ns: int
+    pictures: Index, target: str, wanted: Wanted, groups: tuple[Group, ...], typed: Typed, made_ns: int
 ) -> None:
     """Writes groups as a page to a new file, or to standard output.
 
@@ -37,7 +40,7 @@ def write_page(
         target: The file; `-` prints it.
         wanted: What was asked for.
         groups: In order; beyond `MOST_GROUPS` they are left out, and the page says so.
-        asked: The words of the command that say what was asked for.
+        typed: The words of the command that asked for them.
         made_ns: The time now.
 
     Raises:
@@ -53,7 +56,7 @@ def write_page(
         title="Pictures kept twice" if groups else "No picture is kept twice",
         lines=(showing.totals_text(groups, wanted), _origin(pictures, made_ns)),
         warnings=tuple(_left_out(groups, MOST_GROUPS, "this page") + _unverified(wanted, groups)),
-        commands=_next_commands(asked) if groups else (),
+        commands=_next_commands(typed) if groups else (),
         kinds=cards.kind_counts(rows()),
     )
     previews = pictures.thumbnails_webp(cards.digests(rows()), side)
@@ -80,9 +83,7 @@ def write_sheets(pictures: Index, target: str, wanted: Wanted, groups: tuple[Gro
     output.refuse_existing(targets)
     rows = list(cards.group_rows(shown, montage.MOST_CARDS))
     previews = pictures.thumbnails(cards.digests(rows))
-    drawn = montage.sheets(
-        rows, previews, showing.totals_text(groups, wanted), max((len(r.cards) for r in rows), default=0)
-    )
+    drawn = montage.sheets(rows, previews, showing.totals_text(groups, wanted))
     for name, sheet in zip(targets, drawn, strict=True):
         with output.new_file(name) as stream:
             sheet.save(stream, "PNG")
@@ -135,23 +136,28 @@ def _states(entries: Sequence[JournalEntry]) -> str:
     return f"{', '.join(words) or 'Nothing moved'}."
 
 
-def _next_commands(asked: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    words = " ".join(map(shell_word, asked))
+def _next_commands(typed: Typed) -> Commands:
     return (
-        (f"imgindex prune {words}".rstrip(), "shows what would be moved"),
-        (f"imgindex prune {words}".rstrip() + " --yes", "moves the surplus into the quarantine"),
-        ("imgindex undo", "brings it back"),
-        ("imgindex decide A B --different", "remembers that two of these are different pictures"),
+        (_command("prune", *typed.groups, *typed.index), "shows what would be moved"),
+        (_command("prune", *typed.groups, "--yes", *typed.index), "moves the surplus into the quarantine"),
+        (_command("undo", *typed.index), "brings it back"),
+        (
+            _command("decide", "A", "B", "--different", *typed.index),
+            "remembers that two of these are different pictures",
+        ),
     )
 
 
-def _commands_after(run: int, db: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    words = "".join(f" {shell_word(word)}" for word in db)
+def _commands_after(run: int, db: Sequence[str]) -> Commands:
     return (
-        (f"imgindex undo {run}{words}", "brings these files back"),
-        (f"imgindex quarantine list --run {run}{words}", "says where they lie"),
-        (f"imgindex purge --older-than 30d{words}", "says what could be deleted for good"),
+        (_command("undo", str(run), *db), "brings these files back"),
+        (_command("quarantine", "list", "--run", str(run), *db), "says where they lie"),
+        (_command("purge", "--older-than", "30d", *db), "says what could be deleted for good"),
     )
+
+
+def _command(*words: str) -> str:
+    return " ".join(("imgindex", *map(shell_word, words)))
 
 
 def _origin(pictures: Index, made_ns: int) -> str:

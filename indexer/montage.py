@@ -22,7 +22,7 @@ LINE, TEXT = 16, 12
 MOST_CARDS = 8
 """Pictures in a row; how many more there are is written behind them."""
 MOST_ROWS = 40
-"""Of a sheet: at most 11,440 pixels high, which every viewer shows, and 60 MB while it is drawn."""
+"""Of a sheet: at most 13,000 pixels high, which viewers show, and 75 MB while it is drawn."""
 
 _GROUND, _INK, _DIM, _KEEP, _GONE, _WELL, _RULE = (
     (255, 255, 255),
@@ -48,24 +48,22 @@ _LONGEST = 120
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def sheets(rows: Iterable[Row], previews: Iterator[Preview | None], title: str, columns: int) -> Iterator[Image.Image]:
+def sheets(rows: Iterable[Row], previews: Iterator[Preview | None], title: str) -> Iterator[Image.Image]:
     """Contact sheets, `MOST_ROWS` rows each, drawn one by one.
 
     Args:
         rows: In order, of at most `MOST_CARDS` cards.
         previews: The thumbnails of their cards as pixels, in the same order.
         title: Stands at the top of each.
-        columns: Cards of the longest row.
     """
     rest = iter(rows)
     while part := list(islice(rest, MOST_ROWS)):
-        yield _sheet([(row, list(islice(previews, len(row.cards)))) for row in part], title, columns)
+        yield _sheet([(row, list(islice(previews, len(row.cards)))) for row in part], title)
 
 
-def _sheet(rows: Sequence[tuple[Row, Sequence[Preview | None]]], title: str, columns: int) -> Image.Image:
+def _sheet(rows: Sequence[tuple[Row, Sequence[Preview | None]]], title: str) -> Image.Image:
     heights = [_height(row, shown) for row, shown in rows]
-    more = any(row.rest for row, _shown in rows)
-    width = GAP + (columns + more) * (CELL + GAP)
+    width = GAP + max(len(row.cards) + bool(row.rest) for row, _shown in rows) * (CELL + GAP)
     sheet = Image.new("RGB", (width, 2 * GAP + LINE + sum(heights)), _GROUND)
     pen = ImageDraw.Draw(sheet)
     _write(pen, (GAP, GAP), title, _INK, width - 2 * GAP)

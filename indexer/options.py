@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,16 +165,26 @@ def told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet
     return EXIT_INCOMPLETE if done.refused or ambiguous or recovered.missing else EXIT_DONE
 
 
-def typed(paths: Iterable[str] | None, wishes: Mapping[str, Any], db: str | None) -> list[str]:
-    """The words of a command line that ask for the same groups."""
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The words of a command line."""
+
+    groups: tuple[str, ...]
+    """That ask for some groups."""
+    index: tuple[str, ...]
+    """That name the index."""
+
+
+def typed(paths: Iterable[str] | None, wishes: Mapping[str, Any], db: str | None) -> Typed:
+    """The words of a command line that ask for the same groups of the same index."""
     named = ((f"--{name.replace('_', '-')}", value) for name, value in wishes.items())
     words = chain.from_iterable(_option(name, value) for name, value in named)
-    return [*(paths or ()), *words, *index_words(db)]
+    return Typed((*(paths or ()), *words), index_words(db))
 
 
-def index_words(db: str | None) -> list[str]:
+def index_words(db: str | None) -> tuple[str, ...]:
     """The words of a command line that name the index."""
-    return ["--db", db] if db else []
+    return ("--db", db) if db else ()
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -27,6 +27,7 @@ from indexer.options import (
     Prefer,
     Protect,
     Quiet,
+    Typed,
     Unconfirmed,
     Wait,
     Within,
@@ -149,7 +150,7 @@ def dups(
 
 
 def _picture(
-    pictures: Index, wanted: Wanted, groups: tuple[Group, ...], html: str | None, montage: str | None, asked: list[str]
+    pictures: Index, wanted: Wanted, groups: tuple[Group, ...], html: str | None, montage: str | None, typed: Typed
 ) -> None:
     """Writes the page and the contact sheets that are wanted, and says so."""
     from indexer import looking  # noqa: PLC0415 - what nothing else here needs
@@ -158,7 +159,7 @@ def _picture(
     if montage is not None:
         written += looking.write_sheets(pictures, montage, wanted, groups)
     if html is not None:
-        looking.write_page(pictures, html, wanted, groups, asked, time.time_ns())
+        looking.write_page(pictures, html, wanted, groups, typed, time.time_ns())
         written += [html] if html != "-" else []
     told = f" Written to {', '.join(map(output.named, written))}" if written else ""
     output.warn(f"{showing.totals_text(groups, wanted)}{told}")

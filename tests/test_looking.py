@@ -126,7 +126,8 @@ def test_page_names_the_commands_that_do_what_it_shows(photos: Path, capsys: pyt
 
     command = "imgindex prune a z --kinds=bytes,same --keep=-bytes,oldest --prefer a --db imgindex.db"
     assert f"{command} shows what would be moved" in words
-    assert f"{command} --yes moves the surplus" in words
+    assert f"{command.removesuffix(' --db imgindex.db')} --yes --db imgindex.db moves the surplus" in words
+    assert "imgindex undo --db imgindex.db brings" in words
     assert run(command.split()[1:]) == 0
     assert "2 groups, 2 surplus files" in capsys.readouterr().out
 
@@ -319,7 +320,7 @@ def test_picture_that_the_index_has_not_leaves_a_grey_place(monkeypatch: pytest.
     monkeypatch.setattr(montage, "_write", lambda *line: (lines.append(line[2]), write(*line)))
     card = Card(b"", False, "surplus", "same bytes", "a.jpg", "1×1", ("b.jpg",))
 
-    sheet = next(montage.sheets([Row("", (), (card,), ("rest",))], iter([None]), "t", 1))
+    sheet = next(montage.sheets([Row("", (), (card,), ("rest",))], iter([None]), "t"))
 
     assert lines == ["t", *LINES, "and 1 more"]
     assert sheet.width == 2 * (montage.CELL + montage.GAP) + montage.GAP
