@@ -29,16 +29,7 @@ from indexer import (
     thumbnails,
     undo,
 )
-from indexer.asking import (
-    Wishes,
-    asked,
-    files_listed,
-    limits_for,
-    places,
-    protected,
-    refuse_outside,
-    settings_quarantine,
-)
+from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
@@ -119,17 +110,17 @@ class Index:
             DatabaseError: When the database cannot be used.
             LockedError: When another run is writing.
         """
+        roots = places(folders)
         request = IndexRequest(
-            folders=places(folders),
+            folders=roots,
             exclude=tuple(exclude),
-            files=files_listed(files),
+            files=files_listed(files, roots),
             all_files=all_files,
             retry=retry,
             confirm_missing=confirm_missing,
             max_file_bytes=max_file_bytes,
             one_file_system=one_file_system,
         )
-        refuse_outside(request)
         with self._writing() as database, local_pool(jobs) as executor:
             recover.notice_returned(database)
             return index.update(database, request, executor, tick)
@@ -279,14 +270,11 @@ class Index:
             return similar.similar(database, canonical(image), count, executor)
 
     def thumbnails(self, digests: Iterable[bytes], side: int = THUMBNAIL_SIDE) -> Iterator[Preview | None]:
-        """The stored thumbnail of each content as RGB pixels, in order, whether its files are there or not.
+        """The stored thumbnail of each content as RGB pixels, in order; None where there is none, or it is damaged.
 
         Args:
-            digests: SHA-256 of the contents.
-            side: Pixels; larger ones, which have up to 192, are shrunk.
-
-        Yields:
-            None where there is none, or it is damaged.
+            digests: SHA-256 of the contents; their files need not be there.
+            side: Pixels; larger thumbnails are shrunk.
         """
         with self._reading() as database, local_pool() as executor:
             yield from thumbnails.pixels(database, executor, digests, side)

@@ -16,7 +16,6 @@ from indexer.locate import canonical, existing
 from indexer.patterns import pattern
 from indexer.places import relative_to
 from indexer.plans import KEEP, LINKS, Action, Labelling, Limits, OnConflict, Pattern, Rules, Wanted
-from indexer.records import IndexRequest
 from indexer.rules import keep_terms
 from indexer.settings import Settings, settings_beside
 from indexer.text import printable
@@ -98,23 +97,24 @@ def places(folders: Iterable[Place]) -> tuple[str, ...]:
     return found
 
 
-def files_listed(files: Iterable[Place] | None) -> tuple[str, ...] | None:
-    """Files with their folders in canonical form; a file itself may be a link, which is not followed."""
+def files_listed(files: Iterable[Place] | None, folders: Sequence[str]) -> tuple[str, ...] | None:
+    """Files with their folders in canonical form; a file itself may be a link, which is not followed.
+
+    Args:
+        files: None for no list.
+        folders: Canonical; the files must lie in them.
+
+    Raises:
+        UsageError: When one does not.
+    """
     if files is None:
         return None
     split = (os.path.split(os.path.abspath(os.fsdecode(path))) for path in files)
-    return tuple(os.path.join(os.path.realpath(folder), name) for folder, name in split)
-
-
-def refuse_outside(request: IndexRequest) -> None:
-    """Refuses listed files that lie in none of the folders.
-
-    Raises:
-        UsageError: When there is one.
-    """
-    for path in request.files or ():
-        if not any(relative_to(path, folder) for folder in request.folders):
+    found = tuple(os.path.join(os.path.realpath(folder), name) for folder, name in split)
+    for path in found:
+        if not any(relative_to(path, folder) for folder in folders):
             raise UsageError(f"'{printable(path)}' lies in none of the folders", "name the folder that holds it")
+    return found
 
 
 def limits_for(database: str, max_files: int | None, max_share: float | None, *, isolated: bool = False) -> Limits:

@@ -10,9 +10,9 @@ from functools import cache
 from importlib.resources import files
 from itertools import islice
 
-from indexer.cards import Card, Row
 from indexer.markup import Html, element, escaped
 from indexer.records import Preview
+from indexer.rows import Card, Row
 
 MOST_CARDS = 40
 """Pictures of a group; the names of further ones are listed."""

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from indexer import __version__, cards, gallery, output, showing
+from indexer import __version__, gallery, output, showing
 from indexer.errors import UsageError
 from indexer.groups import Group, MatchRule
 from indexer.journal import is_indexed
 from indexer.moves import JournalEntry, MoveState
 from indexer.options import Typed
 from indexer.plans import Action, Wanted
+from indexer.rows import Row, count_cards, digests, group_rows, kind_counts, move_rows, role_of
 from indexer.text import bytes_text, count_text, printable, shell_word, time_text
 
 if TYPE_CHECKING:
@@ -47,19 +48,19 @@ def write_page(
         UsageError: When the file exists, or cannot be written.
     """
     shown = groups[:MOST_GROUPS]
-    side = SIDE if cards.count_cards(shown, gallery.MOST_CARDS) <= MANY_CARDS else SMALL_SIDE
+    side = SIDE if count_cards(shown, gallery.MOST_CARDS) <= MANY_CARDS else SMALL_SIDE
 
-    def rows() -> Iterable[cards.Row]:
-        return cards.group_rows(shown, gallery.MOST_CARDS)
+    def rows() -> Iterable[Row]:
+        return group_rows(shown, gallery.MOST_CARDS)
 
     heading = gallery.Heading(
         title="Pictures kept twice" if groups else "No picture is kept twice",
         lines=(showing.totals_text(groups, wanted), _origin(pictures, made_ns)),
         warnings=tuple(_left_out(groups, MOST_GROUPS, "this page") + _unverified(wanted, groups)),
         commands=_next_commands(typed) if groups else (),
-        kinds=cards.kind_counts(rows()),
+        kinds=kind_counts(rows()),
     )
-    previews = pictures.thumbnails_webp(cards.digests(rows()), side)
+    previews = pictures.thumbnails_webp(digests(rows()), side)
     output.write_pieces(target, gallery.page(heading, rows(), previews))
 
 
@@ -81,8 +82,8 @@ def write_sheets(pictures: Index, target: str, wanted: Wanted, groups: tuple[Gro
     count = -(-len(shown) // montage.MOST_ROWS)
     targets = (target, *(f"{stem}-{number}{ending}" for number in range(2, count + 1)))[:count]
     output.refuse_existing(targets)
-    rows = list(cards.group_rows(shown, montage.MOST_CARDS))
-    previews = pictures.thumbnails(cards.digests(rows))
+    rows = list(group_rows(shown, montage.MOST_CARDS))
+    previews = pictures.thumbnails(digests(rows))
     drawn = montage.sheets(rows, previews, showing.totals_text(groups, wanted))
     for name, sheet in zip(targets, drawn, strict=True):
         with output.new_file(name) as stream:
@@ -106,7 +107,7 @@ def write_run(pictures: Index, target: str, run: int, db: Sequence[str], made_ns
         UsageError: When there is no such run, or it moved nothing; when the file exists, or cannot be written.
     """
     entries = pictures.journalled(run)
-    rows = list(cards.move_rows(entries, gallery.MOST_CARDS))
+    rows = list(move_rows(entries, gallery.MOST_CARDS))
     if not rows:
         raise UsageError(f"run {run} moved no pictures", "imgindex history lists the runs")
     heading = gallery.Heading(
@@ -114,7 +115,7 @@ def write_run(pictures: Index, target: str, run: int, db: Sequence[str], made_ns
         lines=(_states(entries), _origin(pictures, made_ns)),
         commands=_commands_after(run, db) if any(entry.state is MoveState.MOVED for entry in entries) else (),
     )
-    previews = pictures.thumbnails_webp(cards.digests(rows), SIDE)
+    previews = pictures.thumbnails_webp(digests(rows), SIDE)
     output.write_pieces(target, gallery.page(heading, rows, previews))
 
 
@@ -123,13 +124,13 @@ def run_text(entries: Sequence[JournalEntry]) -> Iterator[str]:
     for entry in filter(is_indexed, entries):
         kept = output.named(entry.keeper)
         size, name = bytes_text(entry.stamp.size), output.named(entry.full_path)
-        yield f"{cards.role_of(entry):18} {size:>8}  {name}  (kept: {kept})"
+        yield f"{role_of(entry):18} {size:>8}  {name}  (kept: {kept})"
     yield _states(entries)
 
 
 def _states(entries: Sequence[JournalEntry]) -> str:
     """How many files of a run became what, in a sentence."""
-    roles = Counter(cards.role_of(entry) for entry in entries if is_indexed(entry))
+    roles = Counter(role_of(entry) for entry in entries if is_indexed(entry))
     words = [f"{count_text(number, 'file')} {role}" for role, number in roles.items()]
     texts = sum(entry.action is Action.REWRITE for entry in entries)
     words += [f"{count_text(texts, 'text')} rewritten"] if texts else []

@@ -11,9 +11,9 @@ from itertools import islice
 
 from PIL import Image, ImageDraw, ImageFont
 
-from indexer.cards import Card, Row
 from indexer.places import split
 from indexer.records import Preview
+from indexer.rows import Card, Row
 
 CELL, GAP, FRAME = 192, 16, 4
 """Pixels: the longest side of a picture, what lies between two, and the frame of one that stays."""

@@ -21,12 +21,12 @@ from support import aged, make_photos
 
 import indexer
 from indexer import Index, gallery, looking, montage, output
-from indexer.cards import Card, Row
 from indexer.drawing import drawn, encoded
 from indexer.entry import run
 from indexer.errors import UsageError
 from indexer.groups import Kind
 from indexer.records import Preview
+from indexer.rows import Card, Row
 from indexer.text import shell_word
 
 
