@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from indexer import __version__, gallery, output, showing
@@ -14,7 +14,7 @@ from indexer.journal import is_indexed
 from indexer.moves import JournalEntry, MoveState
 from indexer.options import Typed
 from indexer.plans import Action, Wanted
-from indexer.rows import Row, count_cards, digests, group_rows, kind_counts, move_rows, role_of
+from indexer.rows import Row, digests, group_rows, kind_counts, move_rows, role_of
 from indexer.text import bytes_text, count_text, printable, shell_word, time_text
 
 if TYPE_CHECKING:
@@ -47,21 +47,15 @@ def write_page(
     Raises:
         UsageError: When the file exists, or cannot be written.
     """
-    shown = groups[:MOST_GROUPS]
-    side = SIDE if count_cards(shown, gallery.MOST_CARDS) <= MANY_CARDS else SMALL_SIDE
-
-    def rows() -> Iterable[Row]:
-        return group_rows(shown, gallery.MOST_CARDS)
-
+    rows = list(group_rows(groups[:MOST_GROUPS], gallery.MOST_CARDS))
     heading = gallery.Heading(
         title="Pictures kept twice" if groups else "No picture is kept twice",
         lines=(showing.totals_text(groups, wanted), _origin(pictures, made_ns)),
-        warnings=tuple(_left_out(groups, MOST_GROUPS, "this page") + _unverified(wanted, groups)),
+        warnings=(*_left_out(len(groups), MOST_GROUPS, "on this page", _FOLDER), *_unverified(wanted, groups)),
         commands=_next_commands(typed) if groups else (),
-        kinds=kind_counts(rows()),
+        kinds=kind_counts(rows),
     )
-    previews = pictures.thumbnails_webp(digests(rows()), side)
-    output.write_pieces(target, gallery.page(heading, rows(), previews))
+    _write(pictures, target, heading, rows)
 
 
 def write_sheets(pictures: Index, target: str, wanted: Wanted, groups: tuple[Group, ...]) -> tuple[str, ...]:
@@ -88,7 +82,7 @@ def write_sheets(pictures: Index, target: str, wanted: Wanted, groups: tuple[Gro
     for name, sheet in zip(targets, drawn, strict=True):
         with output.new_file(name) as stream:
             sheet.save(stream, "PNG")
-    for line in _left_out(groups, most, "the sheets"):
+    for line in _left_out(len(groups), most, "on the sheets", _FOLDER):
         output.warn(line)
     return targets
 
@@ -113,9 +107,16 @@ def write_run(pictures: Index, target: str, run: int, db: Sequence[str], made_ns
     heading = gallery.Heading(
         title=f"What run {run} moved",
         lines=(_states(entries), _origin(pictures, made_ns)),
+        warnings=_left_out(len(rows), MOST_GROUPS, "on this page", f"imgindex history {run} lists all files"),
         commands=_commands_after(run, db) if any(entry.state is MoveState.MOVED for entry in entries) else (),
     )
-    previews = pictures.thumbnails_webp(digests(rows), SIDE)
+    _write(pictures, target, heading, rows[:MOST_GROUPS])
+
+
+def _write(pictures: Index, target: str, heading: gallery.Heading, rows: Sequence[Row]) -> None:
+    """Writes a page with its thumbnails."""
+    side = SIDE if sum(len(row.cards) for row in rows) <= MANY_CARDS else SMALL_SIDE
+    previews = pictures.thumbnails_webp(digests(rows), side)
     output.write_pieces(target, gallery.page(heading, rows, previews))
 
 
@@ -166,15 +167,15 @@ def _origin(pictures: Index, made_ns: int) -> str:
     return f"Made by imgindex {__version__} from {printable(pictures.path)} on {time_text(made_ns)}. {place}"
 
 
-def _left_out(groups: Sequence[Group], most: int, where: str) -> list[str]:
-    if len(groups) <= most:
-        return []
-    words = (
-        f"{count_text(len(groups) - most, 'group')} left out, as there is room for {most:,} on {where}; name a folder to"
-        " see those in it."
-    )
-    return [words]
+def _left_out(count: int, most: int, where: str, way: str) -> tuple[str, ...]:
+    """How many groups have no room, and how to see them; nothing when all have."""
+    if count <= most:
+        return ()
+    return (f"{count_text(count - most, 'group')} left out, as there is room for {most:,} {where}: {way}.",)
 
 
-def _unverified(wanted: Wanted, groups: Sequence[Group]) -> list[str]:
-    return [showing.UNVERIFIED] if wanted.match is MatchRule.HASH and groups else []
+_FOLDER = "name a folder to see those in it"
+
+
+def _unverified(wanted: Wanted, groups: Sequence[Group]) -> tuple[str, ...]:
+    return (showing.UNVERIFIED,) if wanted.match is MatchRule.HASH and groups else ()

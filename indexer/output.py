@@ -132,7 +132,8 @@ def new_file(target: str) -> Iterator[BinaryIO]:
         with stream:
             yield stream
     except BaseException as error:
-        os.unlink(target)
+        with contextlib.suppress(OSError):
+            os.unlink(target)
         if isinstance(error, OSError):
             raise UsageError(f"cannot write '{named(target)}': {error.strerror or error}") from error
         raise

@@ -140,8 +140,3 @@ def kind_counts(rows: Iterable[Row]) -> dict[str, int]:
 def digests(rows: Iterable[Row]) -> Iterator[bytes]:
     """The contents whose thumbnails a page of rows shows, in the order in which it shows them."""
     return (card.digest for row in rows for card in row.cards)
-
-
-def count_cards(groups: Sequence[Group], most: int) -> int:
-    """How many cards the rows of some groups have."""
-    return sum(min(1 + len(group.surplus), most) for group in groups)

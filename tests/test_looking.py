@@ -161,10 +161,14 @@ def test_page_says_what_it_left_out(photos: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(gallery, "MOST_CARDS", 1)
 
     page = written("dups")
+    run(["prune", "--yes", "--quiet"])
+    moved = written("history", "2", to="moved.html")
 
     assert "1 group left out, as there is room for 1 on this page" in Reader(page).text
     assert "and 1 more:z/copy.jpg" in Reader(page).text
     assert len(images(page)) == 1
+    assert "1 group left out, as there is room for 1 on this page: imgindex history 2 lists all" in Reader(moved).text
+    assert len(images(moved)) == 1
 
 
 def test_many_pictures_are_smaller(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
