@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -41,14 +42,14 @@ def page(*command: str) -> Reader:
     return Reader(Path(target).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("row", [21, 22, 112])
-def test_hazard_21_22_and_112_names_on_pages(photos: Path, tmp_path: Path, fault: Faults, row: int) -> None:
+def test_hazard_21_22_and_112_names_on_pages(photos: Path, tmp_path: Path, fault: Faults) -> None:
     """No name makes an element or moves the text around it, in the gallery and in what a prune moved; each can be read."""
-    with fault(row, "names on pages", root=photos) as case:
+    with ExitStack() as stack:
+        cases = [stack.enter_context(fault(row, "names on pages", root=photos)) for row in (21, 22, 112)]
         gallery = page("dups")
         run(["prune", "--yes", "--quiet", "--max-share", "1"])
         moved = page("history", "2")
-        case.undo(Index(tmp_path / "imgindex.db"))
+        cases[0].undo(Index(tmp_path / "imgindex.db"))
 
         for found in (gallery, moved):
             assert [name for name in NAMES.values() if name not in found.text] == []
