@@ -19,8 +19,8 @@ from indexer.rules import keep_terms
 from indexer.settings import Settings, settings_beside
 from indexer.text import printable
 
-Place = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""A folder or a glob."""
+Place = str | bytes | os.PathLike[str] | os.PathLike[bytes] | Pattern
+"""A folder or a glob, as it is written or as it was understood."""
 
 
 class Wishes(TypedDict, total=False):
@@ -158,7 +158,10 @@ def _rules(settings: Settings, wishes: Wishes) -> Rules:
 
 
 def _patterns(texts: Iterable[Place], base: str) -> tuple[Pattern, ...]:
-    return tuple(pattern(os.fsdecode(text), os.path.realpath(base), found=existing) for text in texts)
+    return tuple(
+        text if isinstance(text, Pattern) else pattern(os.fsdecode(text), os.path.realpath(base), found=existing)
+        for text in texts
+    )
 
 
 def _home(settings: Settings) -> str:

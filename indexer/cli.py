@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, keeping, output, pruning, report, showing, upkeep
+from indexer import __version__, judging, keeping, leaking, output, pruning, report, showing, upkeep
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -138,6 +138,11 @@ app.command(
 app.command(epilog="\b\nExamples:\n  imgindex conflicts\n  imgindex conflicts --json | jq .differences\n\n" + EXITS)(
     pruning.conflicts
 )
+app.command(
+    epilog="\b\nExamples:\n  imgindex leaks --split train=data/train --split test=data/test --junit leaks.xml\n"
+    "  imgindex leaks --split train=train.txt --split val=val.txt --kinds bytes,same --json\n"
+    "  imgindex leaks --split train=train/ --split test=test/ --pin test --fix --yes\n\n" + EXITS
+)(leaking.leaks)
 app.command(
     epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
 )(judging.similar)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 EXITS = """\b
 Exit codes:
   0 done   1 failed   2 usage   3 incomplete (something unreadable or left alone)   4 refused for safety
-  5 another run is writing   6 database unusable   129 hung up   130 interrupted   143 terminated"""
+  5 another run is writing   6 database unusable   10 leaks, or known pictures, were found
+  129 hung up   130 interrupted   143 terminated"""
 
 Database = Annotated[
     str | None,

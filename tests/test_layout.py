@@ -16,6 +16,7 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "annotate", "journal"),
         *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
+        "leaks",
     )
 ]
 STATEMENTS = (

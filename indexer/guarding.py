@@ -1,0 +1,72 @@
+"""The part of the Index facade that guards a data set: leaks between its splits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Unpack
+
+from indexer import leaks, plan
+from indexer.asking import Wishes, asked
+from indexer.errors import UsageError
+from indexer.groups import VERIFIED, Kind
+from indexer.opening import Opening, Path
+from indexer.plans import Leak, Pattern, Plan, Split
+from indexer.text import printable
+
+
+class Guarding(Opening):
+    """What keeps a data set clean."""
+
+    def leaks(
+        self, splits: Mapping[str, Path], *, pin: str | None = None, kinds: Iterable[Kind | str] | None = None
+    ) -> tuple[tuple[Split, ...], tuple[Leak, ...]]:
+        """The splits as they were understood, and the groups of files that show one picture in several of them.
+
+        Each file that leaks is in one group at least. Only the index is asked; settings do not count.
+
+        Args:
+            splits: For each name a folder, or a file that lists pictures.
+            pin: The split that comes first in each group; else it is the first that was given.
+            kinds: Which matches to take, None for all.
+
+        Raises:
+            UsageError: When a split has no indexed file, or two lists share one.
+        """
+        with self._reading() as database:
+            parts = leaks.splits(database, {name: os.fsdecode(path) for name, path in splits.items()})
+            wishes: Wishes = {**_between(parts, pin), "kinds": VERIFIED if kinds is None else kinds, "isolated": True}
+            return parts, leaks.leaks(database, asked(self.path, wishes).wanted, parts)
+
+    def leak_plan(self, splits: Mapping[str, Path], pin: str, **wishes: Unpack[Wishes]) -> Plan:
+        """What a prune would move so that the splits share no picture, with nothing of the pinned one; for `carry_out`.
+
+        Of two other splits, the first that was given keeps its picture.
+
+        Args:
+            splits: As for `leaks`.
+            pin: The split that stays as it is.
+            **wishes: See `Wishes`; all kinds of matches are taken unless `kinds` says otherwise.
+        """
+        with self._reading() as database:
+            parts = leaks.splits(database, {name: os.fsdecode(path) for name, path in splits.items()})
+            pinned = _in_order(parts, pin)[0].place
+            wished: Wishes = {**wishes, **_between(parts, pin), "protect": [*wishes.get("protect", ()), pinned]}
+            if wished.get("kinds") is None:
+                wished["kinds"] = VERIFIED
+            wish = asked(self.path, wished)
+            return plan.plan(database, wish.wanted, wish.labelling, wish.action)
+
+
+def _between(parts: Sequence[Split], pin: str | None) -> Wishes:
+    """What asks for copies across splits, and prefers those that come first."""
+    order: list[Pattern] = [part.place for part in _in_order(parts, pin)]
+    return {"across": [part.place for part in parts], "prefer": order}
+
+
+def _in_order(parts: Sequence[Split], pin: str | None) -> list[Split]:
+    """The splits, the pinned one first."""
+    if pin is not None and pin not in {part.name for part in parts}:
+        known = ", ".join(printable(part.name) for part in parts)
+        raise UsageError(f"there is no split '{printable(pin)}' to pin", f"there are {known}")
+    return sorted(parts, key=lambda part: part.name != pin)
