@@ -124,7 +124,7 @@ def test_junit_report_has_a_case_for_each_two_splits(planted: Pairs, tmp_path: P
     (tmp_path / "set" / "val").mkdir()
     (tmp_path / "set" / "val" / "own.jpg").write_bytes(encoded(drawn(5)))
     Index("imgindex.db").update("set", jobs=0)
-    (tmp_path / "leaks.xml").write_text("<?xml an earlier and longer one" + " " * 10_000)
+    (tmp_path / "leaks.xml").write_text("<?xml an earlier and longer one" + "x" * 10_000)
 
     code = run(["leaks", *SPLITS, "--split", "val=set/val", "--junit", "leaks.xml"])
 
@@ -189,6 +189,16 @@ def test_protected_files_leak_like_all_others_and_stay(drawings: Callable[..., I
     assert tree(tmp_path / "set") == before
 
 
+def test_the_pinned_split_stays_whatever_the_settings_say(drawings: Callable[..., Index], tmp_path: Path) -> None:
+    """Where settings let nothing go but what train stands for, test would lose its copy; nothing moves."""
+    drawings(train__a=1, test__b=1)
+    (tmp_path / "imgindex.toml").write_text('only-if-in = ["set/train"]\n')
+    before = tree(tmp_path / "set")
+
+    assert run(["leaks", *SPLITS, "--pin", "test", "--fix", "--yes"]) == 10
+    assert tree(tmp_path / "set") == before
+
+
 def test_of_two_unpinned_splits_the_first_keeps_its_picture(drawings: Callable[..., Index], tmp_path: Path) -> None:
     """Val and train share a picture that test has not: it stays in val, which was named before train."""
     drawings(train__a=1, val__b=1)
@@ -237,6 +247,21 @@ def test_splits_can_be_lists_and_fix_keeps_them_true(yolo: Path) -> None:
     assert run(["undo"]) == 0
     assert {name: tree(yolo)[name] for name in gone} == {name: before[name] for name in gone}
     assert tree(yolo)["train.txt"] == before["train.txt"]
+
+
+def test_the_list_of_the_pinned_split_is_not_rewritten(yolo: Path) -> None:
+    """Not even when it names a picture that was pruned before, whose row `prune --update` would drop."""
+    (yolo / "images" / "z.jpg").write_bytes((yolo / "images" / "a" / "2.jpg").read_bytes() + b"again")
+    Index("imgindex.db").update("images", jobs=0)
+    assert run(["prune", "images", "--only-if-in", "images/a", "--within", "images", "--yes", "-q"]) == 0
+    (yolo / "test.txt").write_text("./images/b/1.jpg\n./images/z.jpg\n./images/copy.jpg\n")
+    (yolo / "train.txt").write_text("./images/a/0.jpg\n./images/a/2.jpg\n")
+    before = (yolo / "test.txt").read_bytes()
+
+    run(["leaks", *LISTS, "--pin", "test", "--fix", "--yes"])
+
+    assert not (yolo / "images" / "z.jpg").exists()
+    assert (yolo / "test.txt").read_bytes() == before
 
 
 def test_a_list_and_the_folder_it_lies_in_can_be_splits(yolo: Path, capsys: pytest.CaptureFixture[str]) -> None:
