@@ -26,6 +26,7 @@ from indexer.options import (
     Quiet,
     Wait,
     opened,
+    paths_in,
     size_from,
     warn_all,
 )
@@ -99,7 +100,7 @@ def index(
     Makes imgindex.db in the current folder when there is no index yet.
     """
     pictures = opened(database_path(db), wait=wait)
-    listed = None if files_from is None else _listed(files_from, null=null)
+    listed = None if files_from is None else paths_in(files_from, null=null)
     with output.progress(wanted=not quiet) as tick:
         found = pictures.update(
             *(folders or _known_folders(pictures)),
@@ -146,6 +147,10 @@ app.command(
 app.command(
     epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
 )(judging.similar)
+app.command(
+    epilog="\b\nExamples:\n  imgindex check new/*.jpg\n  imgindex check - < picture.jpg && mv picture.jpg photos/\n"
+    "  find new/ -type f -print0 | imgindex check --files-from - -0 --json\n\n" + EXITS
+)(judging.check)
 app.command(
     epilog="\b\nExamples:\n  imgindex decide a.jpg b.jpg --different\n  imgindex decide --export decisions.jsonl\n"
     "  imgindex decide --import decisions.jsonl\n\n" + EXITS
@@ -237,21 +242,6 @@ def demo(
         answer()
     output.print_lines(["", "Type next:", f"  {imgindex} prune --yes{option}", f"  {imgindex} undo{option}"])
     return EXIT_DONE
-
-
-def _listed(source: str, *, null: bool) -> list[bytes]:
-    """The paths in a list of files."""
-    try:
-        if source == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            with open(source, "rb") as stream:
-                data = stream.read()
-    except OSError as error:
-        raise UsageError(f"cannot read the list '{output.named(source)}': {error.strerror}") from error
-    if b"\0" in data and not null:
-        raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
-    return [line for line in data.split(b"\0" if null else b"\n") if line]
 
 
 def _known_folders(pictures: Index) -> list[str]:

@@ -1,15 +1,21 @@
-"""The part of the Index facade that guards a data set: leaks between its splits."""
+"""The part of the Index facade that guards a data set: leaks between its splits, pictures before they are stored."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Unpack
 
 from indexer import leaks, plan
 from indexer.asking import Wishes, asked
 from indexer.errors import UsageError
-from indexer.groups import VERIFIED, Kind
+from indexer.executors import local_pool
+from indexer.gate import Gate
+from indexer.groups import PRUNED, VERIFIED, Answer, Kind
+from indexer.incoming import Picture
+from indexer.locate import require_database
 from indexer.opening import Opening, Path
 from indexer.plans import Leak, Pattern, Plan, Split
 from indexer.text import printable
@@ -56,6 +62,39 @@ class Guarding(Opening):
                 wished["kinds"] = VERIFIED
             wish = asked(self.path, wished)
             return plan.plan(database, wish.wanted, wish.labelling, wish.action)
+
+    @contextlib.contextmanager
+    def gate(self, *, kinds: Iterable[Kind | str] | None = None, jobs: int | None = None) -> Iterator[Gate]:
+        """A gate that says of pictures whether the index knows them, and admits those that are new.
+
+        It keeps the hashes in memory, and workers ready: the first picture takes longer than those that follow. Pictures
+        are decoded in the sandbox of the workers. The index is made when there is none.
+
+        Args:
+            kinds: The matches that make a picture known; None for bytes and same.
+            jobs: As for `update`.
+        """
+        wanted = asked(self.path, {"kinds": PRUNED if kinds is None else kinds, "isolated": True}).wanted.kinds
+        if not os.path.exists(self.path):
+            with self._writing(patient=True):
+                pass
+        with self._reading() as database, local_pool(jobs) as executor:
+            yield Gate(database, partial(self._writing, existing=True, patient=True), executor, wanted)
+
+    def check(self, picture: Picture, *, kinds: Iterable[Kind | str] | None = None) -> Answer:
+        """What the index says of one picture, as bytes or by its path; nothing is changed. For more, open a `gate`.
+
+        Raises:
+            NoIndexError: When there is no index.
+        """
+        require_database(self.path)
+        with self.gate(kinds=kinds, jobs=1) as gate:
+            return gate.check(picture)
+
+    def admit(self, picture: Picture, *, kinds: Iterable[Kind | str] | None = None) -> Answer:
+        """As `check`; a picture that is new becomes known in the same transaction, whoever else asks. See `Gate.admit`."""
+        with self.gate(kinds=kinds, jobs=1) as gate:
+            return gate.admit(picture)
 
 
 def _between(parts: Sequence[Split], pin: str | None) -> Wishes:

@@ -70,13 +70,15 @@ def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail:
     return int(tx.execute(select(func.count()).select_from(content).where(_unmatched())).scalar_one())
 
 
-def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float) -> HashRows:
-    """The hashes of all contents that matching is about."""
+def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after: int = 0) -> HashRows:
+    """The hashes of all contents that matching is about; of those with larger ids than a given one, also twins."""
     known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
     first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
     query = (
         select(content.c.id, content.c.matched.is_(None), content.c.phash, content.c.views)
-        .where(content.c.id.in_(first), content.c.detail >= least_detail)
+        .where(
+            and_(known, content.c.id > after) if after else content.c.id.in_(first), content.c.detail >= least_detail
+        )
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
     ids: list[int] = []
@@ -96,10 +98,15 @@ def recipe_id(tx: Connection, key: str) -> int | None:
     return tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar()
 
 
-def contents_of(tx: Connection, digest: bytes, look: bytes) -> list[int]:
-    """The contents of a digest or a look."""
-    query = select(content.c.id).where(or_(content.c.digest == digest, content.c.look == look))
-    return [row.id for row in tx.execute(query.order_by(content.c.id))]
+def contents_of(tx: Connection, digest: bytes, look: bytes) -> dict[int, bytes]:
+    """The contents of a digest or a look, by id, with their digests."""
+    query = select(content.c.id, content.c.digest).where(or_(content.c.digest == digest, content.c.look == look))
+    return {row.id: row.digest for row in tx.execute(query.order_by(content.c.id))}
+
+
+def newest_content(tx: Connection) -> int:
+    """The largest id of a content given so far."""
+    return tx.execute(select(func.max(content.c.id))).scalar() or 0
 
 
 def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
@@ -185,6 +192,18 @@ def decisions(tx: Connection) -> list[Decision]:
     """All judgements, by digest."""
     rows = tx.execute(select(decision).order_by(decision.c.a_digest, decision.c.b_digest))
     return [Decision(row.a_digest, row.b_digest, Verdict(row.verdict), row.decided_ns) for row in rows]
+
+
+def decided_on(tx: Connection, digest: bytes) -> dict[int, Verdict]:
+    """The judgements on a digest and contents that the index holds, by the content's id."""
+    ends = ((decision.c.a_digest, decision.c.b_digest), (decision.c.b_digest, decision.c.a_digest))
+    return {
+        row.id: Verdict(row.verdict)
+        for this, other in ends
+        for row in tx.execute(
+            select(content.c.id, decision.c.verdict).join(content, content.c.digest == other).where(this == digest)
+        )
+    }
 
 
 def forget_decision(tx: Connection, a_digest: bytes, b_digest: bytes) -> int:

@@ -41,15 +41,17 @@ class Opening:
             yield database
 
     @contextlib.contextmanager
-    def _writing(self, *, existing: bool = False, moving: bool = False) -> Iterator[Database]:
+    def _writing(self, *, existing: bool = False, moving: bool = False, patient: bool = False) -> Iterator[Database]:
         """The database, recovered from an interrupted run, while nobody else writes.
 
         Args:
             existing: There must be one.
             moving: What is in it decides on files: a damaged one is refused before anything is done.
+            patient: Wait while another run writes, whatever the user says.
         """
         path = require_database(self.path) if existing else self.path
-        with open_for_writing(path, self._waiting) as database:
+        waiting = self._waiting or (_wait if patient else None)
+        with open_for_writing(path, waiting) as database:
             if moving:
                 database.refuse_damaged()
             self.recovered = recover.recover(database)
@@ -59,3 +61,7 @@ class Opening:
                 if not isinstance(stop, Exception):  # an interrupt or a termination
                     self.recovered = recover.recover(database)
                 raise
+
+
+def _wait(_who: str) -> None:
+    """Waits without a word."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,6 +145,29 @@ def listed(text: str | None, what: str) -> list[str] | None:
     if not words:
         raise UsageError(f"unknown {what} {text!r}", "see --help")
     return words
+
+
+def paths_in(source: str, *, null: bool) -> list[bytes]:
+    """The paths in a list of files.
+
+    Args:
+        source: The list; - for standard input.
+        null: They are ended by NULs instead of line ends.
+
+    Raises:
+        UsageError: When it cannot be read.
+    """
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(source, "rb") as stream:
+                data = stream.read()
+    except OSError as error:
+        raise UsageError(f"cannot read the list '{output.named(source)}': {error.strerror}") from error
+    if b"\0" in data and not null:
+        raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
+    return [line for line in data.split(b"\0" if null else b"\n") if line]
 
 
 def warn_all(lines: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from indexer.groups import Similar
+from indexer.groups import Answer, Similar
 from indexer.output import named, shown
 from indexer.records import Finding, Health, IndexReport, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
@@ -19,6 +19,35 @@ def similar_text(found: Similar) -> str:
 def similar_json(found: Similar) -> dict[str, Any]:
     """A file that looks like a picture as an object: `path`, `kind` (null when only the hashes are near), `bits`."""
     return {"path": shown(found.path), "kind": found.kind and str(found.kind), "bits": found.bits}
+
+
+def answer_text(answer: Answer) -> str:
+    """What the index says of a picture that it was shown, on a line."""
+    name = named(answer.name) if answer.name else "-"
+    if answer.reason:
+        return f"{'unreadable':10}  {name}  ({printable(answer.reason)})"
+    if answer.is_new:
+        return f"{'new':10}  {name}"
+    known = "no file of it is left" if answer.path is None else named(answer.path)
+    return f"{'known':10}  {name}  ({answer.kind}, {count_text(answer.bits, 'bit')}: {known})"
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The same as an object: `name`, `state`, `kind`, `bits`, `path`, `evidence`, `digest`, `reason`.
+
+    The state is new, known or unreadable; what does not apply is null.
+    """
+    state = "unreadable" if answer.reason else "new" if answer.is_new else "known"
+    return {
+        "name": answer.name or "-",
+        "state": state,
+        "kind": answer.kind and str(answer.kind),
+        "bits": None if answer.kind is None else answer.bits,
+        "path": None if answer.path is None else shown(answer.path),
+        "evidence": answer.evidence and str(answer.evidence),
+        "digest": None if answer.digest is None else answer.digest.hex(),
+        "reason": answer.reason or None,
+    }
 
 
 # --- index

@@ -129,8 +129,7 @@ def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -
     """Stores what reading files gave: their contents, thumbnails and rows."""
     decoded = [outcome for outcome in outcomes if isinstance(outcome, Fingerprinted)]
     broken = [outcome for outcome in outcomes if isinstance(outcome, Unreadable)]
-    execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
-    execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+    keep_contents(tx, decoded, recipe_id)
     execute_many(
         tx,
         _STORE_BROKEN,
@@ -142,6 +141,12 @@ def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -
     recognised = [(outcome.file_id,) for outcome in outcomes if isinstance(outcome, Recognised)]
     execute_many(tx, _STORE_BROKEN_COPY, recognised)
     execute_many(tx, _STORE_UNREAD, [(found.reason, found.file_id) for found in broken if found.reading is None])
+
+
+def keep_contents(tx: Connection, decoded: Sequence[Fingerprinted], recipe_id: int) -> None:
+    """Stores contents with their thumbnails, whatever files they are in."""
+    execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
+    execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
 
 
 def unreadable_files(tx: Connection, bases: Mapping[int, str], places: Sequence[Place]) -> list[UnreadableFile]:

@@ -198,9 +198,9 @@ def test_contents_of_are_those_of_the_bytes_and_of_the_pixels(opened: Database) 
         add(tx, 2, look=look(1))
         add(tx, 3)
 
-        assert matches.contents_of(tx, digest(2), look(1)) == [1, 2]
-        assert matches.contents_of(tx, digest(3), look(9)) == [3]
-        assert matches.contents_of(tx, digest(9), look(9)) == []
+        assert matches.contents_of(tx, digest(2), look(1)) == {1: digest(1), 2: digest(2)}
+        assert matches.contents_of(tx, digest(3), look(9)) == {3: digest(3)}
+        assert matches.contents_of(tx, digest(9), look(9)) == {}
 
 
 def test_thumbnails_are_found_for_any_number_of_contents(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
