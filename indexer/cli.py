@@ -166,6 +166,7 @@ app.command(
     "  imgindex purge --keep-bytes 10GB --yes\n\n" + EXITS
 )(keeping.purge)
 app.add_typer(keeping.quarantine, name="quarantine")
+app.add_typer(upkeep.root, name="root")
 
 
 @app.command(epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n\n" + EXITS)

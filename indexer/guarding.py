@@ -1,4 +1,4 @@
-"""The part of the Index facade that guards a data set: leaks between its splits, pictures before they are stored."""
+"""The part of the Index facade that guards a data set: leaks between its splits, pictures before they are stored, roots."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Unpack
 
-from indexer import leaks, plan
+from indexer import leaks, plan, queries, rehome
 from indexer.asking import Wishes, asked
+from indexer.database import Database
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.gate import Gate
 from indexer.groups import PRUNED, VERIFIED, Answer, Kind
 from indexer.incoming import Picture
-from indexer.locate import require_database
+from indexer.locate import canonical, require_database
 from indexer.opening import Opening, Path
 from indexer.plans import Leak, Pattern, Plan, Split
 from indexer.text import printable
@@ -95,6 +96,34 @@ class Guarding(Opening):
         """As `check`; a picture that is new becomes known in the same transaction, whoever else asks. See `Gate.admit`."""
         with self.gate(kinds=kinds, jobs=1) as gate:
             return gate.admit(picture)
+
+    def move_root(self, old: Path, new: Path) -> None:
+        """Has the index know an indexed folder, with all that it knows of its files, where it is now. Nothing is read.
+
+        Raises:
+            UsageError: When `old` was not indexed as such, or `new` cannot be.
+            SafetyError: When `new` is missing, or does not hold the files.
+        """
+        with self._writing(existing=True) as database:
+            rehome.move(database, _unresolved(database, old), canonical(new))
+
+    def forget_root(self, folder: Path) -> int:
+        """Forgets an indexed folder and its files, none of which is touched; gives their number.
+
+        Raises:
+            UsageError: When it was not indexed as such.
+            SafetyError: When files of it are in the quarantine, or links.
+        """
+        with self._writing(existing=True) as database:
+            return rehome.forget(database, _unresolved(database, folder))
+
+
+def _unresolved(database: Database, path: Path) -> str:
+    """A root's path as it is known; a link may be at it by now, which leads to where it went."""
+    plain = os.path.abspath(os.fsdecode(path))
+    with database.reading() as tx:
+        known = database.bases(queries.roots(tx)).values()
+    return plain if plain in known else canonical(path)
 
 
 def _between(parts: Sequence[Split], pin: str | None) -> Wishes:

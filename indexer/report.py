@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.groups import Answer, Similar
 from indexer.output import named, shown
-from indexer.records import Finding, Health, IndexReport, RunSummary, Status, UnreadableFile
+from indexer.records import Finding, Health, IndexReport, RootSummary, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
 
 
@@ -87,9 +87,7 @@ def unreadable_json(file: UnreadableFile) -> dict[str, str]:
 def status_text(status: Status) -> Iterator[str]:
     """What the index holds."""
     yield f"{named(status.database)}  {bytes_text(status.database_bytes)}"
-    for root in status.roots:
-        unreadable = f", {root.unreadable:,} unreadable" if root.unreadable else ""
-        yield f"  {named(root.path)}  {count_text(root.files, 'file')}, {bytes_text(root.bytes)}{unreadable}"
+    yield from (f"  {root_text(root)}" for root in status.roots)
     yield f"{count_text(status.contents, 'distinct content')}"
     if status.due:
         yield f"{count_text(status.due, 'file')} not read yet: imgindex index FOLDER"
@@ -98,15 +96,23 @@ def status_text(status: Status) -> Iterator[str]:
         yield f"{count_text(status.quarantined, 'file')} ({size}) in quarantine: imgindex undo brings the last back"
 
 
+def root_text(root: RootSummary) -> str:
+    """A folder that was indexed, on a line."""
+    unreadable = f", {root.unreadable:,} unreadable" if root.unreadable else ""
+    return f"{named(root.path)}  {count_text(root.files, 'file')}, {bytes_text(root.bytes)}{unreadable}"
+
+
+def root_json(root: RootSummary) -> dict[str, Any]:
+    """A folder that was indexed as an object: `path`, `files`, `bytes`, `unreadable`."""
+    return {"path": shown(root.path), "files": root.files, "bytes": root.bytes, "unreadable": root.unreadable}
+
+
 def status_json(status: Status) -> dict[str, Any]:
     """What the index holds as an object."""
     return {
         "database": shown(status.database),
         "database_bytes": status.database_bytes,
-        "roots": [
-            {"path": shown(root.path), "files": root.files, "bytes": root.bytes, "unreadable": root.unreadable}
-            for root in status.roots
-        ],
+        "roots": [root_json(root) for root in status.roots],
         "contents": status.contents,
         "due": status.due,
         "quarantined": status.quarantined,
