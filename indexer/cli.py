@@ -214,6 +214,10 @@ def history(
 app.command(epilog="\b\nExamples:\n  imgindex doctor\n  imgindex doctor --json | jq -c 'select(.advice)'\n\n" + EXITS)(
     upkeep.doctor
 )
+app.command(
+    epilog="\b\nExamples:\n  imgindex merge /mnt/other-machine/imgindex.db\n  imgindex merge other.db --json\n\n"
+    + EXITS
+)(upkeep.merge)
 app.command(epilog="\b\nExamples:\n  imgindex backup ~/backups/photos-2026-11-25.db\n\n" + EXITS)(upkeep.backup)
 
 

@@ -1,4 +1,4 @@
-"""The part of the Index facade that guards a data set: leaks between its splits, pictures before they are stored, roots."""
+"""The part of the Index facade that guards a data set: leaks, pictures before they are stored, roots, other indexes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Unpack
 
-from indexer import leaks, plan, queries, rehome
+from indexer import leaks, merge, plan, queries, rehome
 from indexer.asking import Wishes, asked
-from indexer.database import Database
+from indexer.database import Database, open_as_it_is, probe
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.gate import Gate
@@ -19,6 +19,7 @@ from indexer.incoming import Picture
 from indexer.locate import canonical, require_database
 from indexer.opening import Opening, Path
 from indexer.plans import Leak, Pattern, Plan, Split
+from indexer.records import Merged, Tick, no_progress
 from indexer.text import printable
 
 
@@ -116,6 +117,26 @@ class Guarding(Opening):
         """
         with self._writing(existing=True) as database:
             return rehome.forget(database, _unresolved(database, folder))
+
+    def merge(self, other: Path, *, tick: Tick = no_progress) -> Merged:
+        """Takes in what another index, such as one made on another machine, knows of contents, and what was decided there.
+
+        Its files stay its own: `check` knows what they show, and files of the same bytes are not decoded here any more.
+
+        Args:
+            other: The database; nothing in it changes.
+            tick: As for `update`.
+
+        Raises:
+            UsageError: When it is this index, or an older imgindex made it.
+            DatabaseError: When it cannot be used.
+        """
+        path = canonical(other)
+        if path == canonical(self.path):
+            raise UsageError(f"'{printable(path)}' is this index itself", "name another one")
+        version = probe(path)
+        with open_as_it_is(path) as source, self._writing() as database:
+            return merge.merge(database, source, version, tick)
 
 
 def _unresolved(database: Database, path: Path) -> str:

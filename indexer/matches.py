@@ -59,15 +59,16 @@ def matching_id(tx: Connection, key: str, name: str) -> int:
 def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail: float) -> int:
     """Marks the contents as matched that need no search; gives the number of those that do.
 
-    Need none: contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those
-    of which an earlier one looks alike, pixel by pixel.
+    Contents that no file shows wait until one does: a match of theirs would rest on thumbnails alone, for good. Need none:
+    contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those of which an
+    earlier one looks alike, pixel by pixel.
     """
     earlier = content.alias("earlier")
     before = and_(earlier.c.look == content.c.look, earlier.c.id < content.c.id, earlier.c.recipe_id == recipe_id)
     alike = select(earlier.c.id).where(before).exists()
     plain = or_(content.c.phash.is_(None), content.c.detail < least_detail, content.c.recipe_id != recipe_id, alike)
     tx.execute(update(content).where(_unmatched(), plain).values(matched=matching_id))
-    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched())).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched(), _shown())).scalar_one())
 
 
 def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after: int = 0) -> HashRows:
@@ -75,7 +76,7 @@ def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after:
     known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
     first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
     query = (
-        select(content.c.id, content.c.matched.is_(None), content.c.phash, content.c.views)
+        select(content.c.id, and_(content.c.matched.is_(None), _shown()), content.c.phash, content.c.views)
         .where(
             and_(known, content.c.id > after) if after else content.c.id.in_(first), content.c.detail >= least_detail
         )
@@ -229,6 +230,13 @@ def judgements(tx: Connection) -> list[Judged]:
 def _unmatched() -> Any:
     """The condition in the words of the partial index."""
     return content.c.matched.is_(literal_column("NULL"))
+
+
+def _shown() -> Any:
+    """The condition that some file shows a content, pixel by pixel."""
+    twin = content.alias("twin")
+    files = select(file.c.id).join(twin, twin.c.id == file.c.content_id)
+    return files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists()
 
 
 _KEEP = """

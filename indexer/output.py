@@ -22,6 +22,7 @@ _STAGES = {
     "draw": "drawing pictures",
     "verify": "reading the quarantine",
     "back up": "copying the index",
+    "merge": "taking in contents",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.groups import Answer, Similar
 from indexer.output import named, shown
-from indexer.records import Finding, Health, IndexReport, RootSummary, RunSummary, Status, UnreadableFile
+from indexer.records import Finding, Health, IndexReport, Merged, RootSummary, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
 
 
@@ -118,6 +118,12 @@ def status_json(status: Status) -> dict[str, Any]:
         "quarantined": status.quarantined,
         "quarantined_bytes": status.quarantined_bytes,
     }
+
+
+def merged_text(found: Merged) -> str:
+    """What a merge took in, in a sentence."""
+    new, decisions = count_text(found.contents, "new content"), count_text(found.decisions, "decision")
+    return f"{new} and {decisions} taken in; {count_text(found.known, 'content')} known already."
 
 
 def findings_text(findings: Iterable[Finding]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Annotated
 
@@ -51,6 +52,31 @@ def backup(
     if not quiet:
         output.print_lines([f"{output.named(file)}: {bytes_text(size)}, compared with the index."])
     return EXIT_DONE
+
+
+def merge(
+    other: Annotated[str, typer.Argument(metavar="OTHER.db", help="Another index; nothing in it changes.")],
+    json: Json = False,
+    quiet: Quiet = False,
+    wait: Wait = False,
+    db: Database = None,
+) -> int:
+    """Take in what another index knows of pictures, and what was decided there, as of one made on another machine.
+
+    Its files stay its own: check knows what they show, and files of the same bytes are not decoded here any more. The exit
+    code is 3 when contents were left out, as another version of imgindex fingerprinted them.
+    """
+    with output.progress(wanted=not quiet) as tick:
+        found = opened(database_path(db), wait=wait).merge(other, tick=tick)
+    if json:
+        output.print_json(dataclasses.asdict(found))
+    elif not quiet:
+        output.print_lines([report.merged_text(found)])
+    if found.left_out:
+        output.warn(
+            f"{count_text(found.left_out, 'content')} left out: another version of imgindex made them, or damaged"
+        )
+    return EXIT_INCOMPLETE if found.left_out else EXIT_DONE
 
 
 @root.command("list", epilog="\b\nExamples:\n  imgindex root list\n  imgindex root list --json\n\n" + EXITS)

@@ -83,6 +83,18 @@ def test_pictures_with_nothing_on_them_are_known_by_their_pixels_alone(indexed: 
     assert blue.is_new
 
 
+def test_pictures_that_differ_by_a_speck_are_both_admitted(indexed: Index) -> None:
+    """At the scale of thumbnails they are alike."""
+    specks = []
+    for x in (100, 300):
+        picture = Image.new("L", (400, 400), 255)
+        picture.putpixel((x, 200), 0)
+        specks.append(encoded(picture, "PNG"))
+
+    with indexed.gate(jobs=0) as gate:
+        assert [answer.is_new for answer in gate.admit_all([*specks, *specks])] == [True, True, False, False]
+
+
 def test_what_people_decided_outranks_what_is_seen(indexed: Index, photos: Path) -> None:
     """A picture saved again that somebody called different is new; another one that was called the same is known."""
     again, other = photos / "again.webp", photos / "other.jpg"
@@ -284,6 +296,19 @@ def test_standing_finds_what_brute_force_finds(tabled: bool, fresh: int, monkeyp
     assert [{near.content_id: near.bits for near in some} for some in found] == wanted
     turns = [near.hints for some in found for near in some]
     assert turns == [1 << number % 8 for number, some in enumerate(wanted) if some]
+
+
+def test_standing_tells_all_orientations_and_the_least_distance() -> None:
+    """A content that is near as it is by one hash, and mirrored by the other."""
+    known = made_up(1, 1, 7)
+    whole = known.whole[0].copy()
+    whole[0] ^= np.uint64(0b11111)
+    view = np.zeros((1, WORDS), np.uint64)
+    view[0, SIGN_WORDS] = oriented(known.views[:, SIGN_WORDS].copy(), 1)[0]
+
+    found = Standing(known).near([whole.astype("<u8").tobytes()], [view.astype("<u8").tobytes()])
+
+    assert found == [[(7, 0, 0b11)]]
 
 
 def test_standing_without_hashes_finds_nothing() -> None:

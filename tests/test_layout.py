@@ -16,7 +16,7 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "annotate", "journal"),
         *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
-        *("leaks", "gate", "beside", "rehome"),
+        *("leaks", "gate", "beside", "rehome", "merge"),
     )
 ]
 STATEMENTS = (
