@@ -67,6 +67,50 @@ def test_what_was_pruned_comes_back_to_where_the_root_is(
     assert {name: data for name, data in tree(place).items() if not name.startswith(".")} == before
 
 
+@pytest.mark.parametrize("there", ["copied", "away for now"])
+def test_a_quarantine_counts_where_it_was_while_it_may_be_there(
+    indexed: Index, photos: Path, tmp_path: Path, there: str
+) -> None:
+    """A copy beside the new place is not taken for it, nor is it given up when it is not there at the moment."""
+    indexed.carry_out(indexed.plan())
+    quarantine, place = tmp_path / ".imgindex-quarantine", tmp_path / "elsewhere" / "pictures"
+    place.parent.mkdir()
+    photos.rename(place)
+    if there == "copied":
+        shutil.copytree(quarantine, place.parent / quarantine.name)
+    else:
+        quarantine.rename(tmp_path / "unmounted")
+
+    indexed.move_root(photos, place)
+    if there != "copied":
+        (tmp_path / "unmounted").rename(quarantine)
+
+    assert os.path.commonpath([indexed.quarantined()[0].entry.payload_path, quarantine]) == str(quarantine)
+    assert len(indexed.undo().moved) == 1
+
+
+def test_texts_and_keepers_of_a_moved_root_are_known_where_they_are(
+    indexed: Index, photos: Path, tmp_path: Path
+) -> None:
+    """A list in the root that lost a row gets it back at the new place; the quarantine names the keeper there."""
+    listed = "a/0.jpg\ncopy.jpg\n"
+    (photos / "lists").mkdir()
+    (photos / "lists" / "all.txt").write_text(listed)
+    indexed.carry_out(indexed.plan(), update=[photos / "lists" / "all.txt"])
+    assert (photos / "lists" / "all.txt").read_text() != listed
+    place = tmp_path / "pictures"
+    photos.rename(place)
+
+    indexed.move_root(photos, place)
+    keepers = [one.entry.keeper for one in indexed.quarantined() if one.entry.keeper_digest]
+    back = indexed.undo()
+
+    assert keepers == [str(place / "a" / "0.jpg")]
+    assert back.refused == ()
+    assert (place / "lists" / "all.txt").read_text() == listed
+    assert not photos.exists()
+
+
 def test_purge_finds_the_keepers_of_a_moved_root(indexed: Index, photos: Path, tmp_path: Path) -> None:
     """A file of the moved root stands for the one that goes."""
     indexed.carry_out(indexed.plan())
