@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -30,12 +29,12 @@ from indexer import (
     undo,
 )
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
-from indexer.database import Database, open_for_reading, open_for_writing
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
-from indexer.locate import canonical, database_path, require_database
-from indexer.lock import Waiting
+from indexer.guarding import Guarding
+from indexer.locate import canonical
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
+from indexer.opening import Path
 from indexer.plans import Plan, Refused, Wanted
 from indexer.recipe import THUMBNAIL_SIDE
 from indexer.records import (
@@ -51,10 +50,10 @@ from indexer.records import (
     no_progress,
 )
 
-Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+__all__ = ["Index", "Path"]
 
 
-class Index:
+class Index(Guarding):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
@@ -63,18 +62,6 @@ class Index:
         path: Where the database is, absolute.
         recovered: What the last writing call found half-done by an interrupted run.
     """
-
-    def __init__(self, path: Path | None = None, *, waiting: Waiting | None = None) -> None:
-        """The index at a path.
-
-        Args:
-            path: The database, made by `update` when it does not exist. None for `IMGINDEX_DB`, else the nearest
-                `imgindex.db` at or above the current folder, else a new one in the current folder.
-            waiting: Told when another run writes, and who; then that run is waited for. None: `LockedError` is raised.
-        """
-        self.path = database_path(None if path is None else os.fsdecode(path))
-        self.recovered = Recovered()
-        self._waiting = waiting
 
     def update(  # noqa: PLR0913 - one keyword a wish
         self,
@@ -348,28 +335,3 @@ class Index:
         """The latest runs, newest first."""
         with self._reading() as database, database.reading() as tx:
             return ledger.runs(tx, limit)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Database]:
-        with open_for_reading(require_database(self.path)) as database:
-            yield database
-
-    @contextlib.contextmanager
-    def _writing(self, *, existing: bool = False, moving: bool = False) -> Iterator[Database]:
-        """The database, recovered from an interrupted run, while nobody else writes.
-
-        Args:
-            existing: There must be one.
-            moving: What is in it decides on files: a damaged one is refused before anything is done.
-        """
-        path = require_database(self.path) if existing else self.path
-        with open_for_writing(path, self._waiting) as database:
-            if moving:
-                database.refuse_damaged()
-            self.recovered = recover.recover(database)
-            try:
-                yield database
-            except BaseException as stop:
-                if not isinstance(stop, Exception):  # an interrupt or a termination
-                    self.recovered = recover.recover(database)
-                raise

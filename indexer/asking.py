@@ -20,8 +20,9 @@ from indexer.rules import keep_terms
 from indexer.settings import Settings, settings_beside
 from indexer.text import printable
 
-Place = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""A folder or a glob."""
+Folder = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Place = Folder | Pattern
+"""A folder or a glob, as it is written or as it was understood."""
 
 
 class Wishes(TypedDict, total=False):
@@ -85,7 +86,7 @@ def asked(database: str, wishes: Wishes) -> Asked:
     return Asked(wanted, labelling, action)
 
 
-def places(folders: Iterable[Place]) -> tuple[str, ...]:
+def places(folders: Iterable[Folder]) -> tuple[str, ...]:
     """Folders to be indexed in canonical form, each once.
 
     Raises:
@@ -97,7 +98,7 @@ def places(folders: Iterable[Place]) -> tuple[str, ...]:
     return found
 
 
-def files_listed(files: Iterable[Place] | None, folders: Sequence[str]) -> tuple[str, ...] | None:
+def files_listed(files: Iterable[Folder] | None, folders: Sequence[str]) -> tuple[str, ...] | None:
     """Files with their folders in canonical form; a file itself may be a link, which is not followed.
 
     Args:
@@ -191,7 +192,10 @@ def _rules(settings: Settings, wishes: Wishes) -> Rules:
 
 
 def _patterns(texts: Iterable[Place], base: str) -> tuple[Pattern, ...]:
-    return tuple(pattern(os.fsdecode(text), os.path.realpath(base), found=existing) for text in texts)
+    return tuple(
+        text if isinstance(text, Pattern) else pattern(os.fsdecode(text), os.path.realpath(base), found=existing)
+        for text in texts
+    )
 
 
 def _home(settings: Settings) -> str:

@@ -73,6 +73,38 @@ def stars(
             yield group
 
 
+def crossing(members: Iterable[Member], relations: Relations, kinds: Container[Kind], rules: Rules) -> Iterator[Group]:
+    """The groups of files that match files of other areas; each file that does is in one of them at least.
+
+    Other than `stars`, it does not ask who may go, and two names of one file count as two.
+    A group holds what no earlier one does; when that is nothing, one file that shows why its keeper is in a group.
+
+    Args:
+        members: In any order.
+        relations: What is known of each.
+        kinds: The kinds of matches that are wanted.
+        rules: The keep order, and the areas in `across`; with nothing protected.
+    """
+    placed = [(member, place) for member in in_keep_order(members, rules) if (place := area(member, rules)) is not None]
+    ranks = {member.file_id: number for number, (member, _place) in enumerate(placed)}
+    free = _free(placed, rules)
+    first = {key: next(iter(files.values())) for key, files in free.items()}
+    for keeper, place in placed:
+        untold = _leave(free, keeper, place)
+        ends = [
+            (found, (found.content_id, at))
+            for found in _related(keeper, relations, kinds)
+            for at in areas_of_surplus(place, rules)
+            if found.kind in kinds
+        ]
+        fresh = [(found, file) for found, key in ends for file in free.pop(key, {}).values()]
+        known = [(found, first[key]) for found, key in ends if key in first][:1] if untold else []
+        surplus = [Surplus(file, found.kind, found.bits, found.evidence) for found, file in fresh or known]
+        if surplus:
+            surplus.sort(key=lambda one: ranks[one.member.file_id])
+            yield Group(keeper, tuple(surplus), (), keep_reason(keeper, surplus[0].member, rules))
+
+
 def _free(placed: Iterable[tuple[Member, int]], rules: Rules) -> _Free:
     """All that may become surplus."""
     found: _Free = defaultdict(dict)

@@ -224,21 +224,31 @@ def table_of(sides: tuple[Columns, ...], known: Columns, chunk: Chunk) -> Table:
         known: The known hashes.
         chunk: What they are sorted by.
     """
-    masks = _masks(chunk, turning=len(sides) == 2)
-    values = keys(known[chunk.word], chunk)
+    turning = len(sides) == 2
+    masks = _masks(chunk, turning=turning)
     size = 1 << chunk.width
-    chosen = np.arange(len(values))
-    if 4 * len(sides) * len(sides[0][0]) * len(masks) < size:
-        wanted = np.zeros(size, dtype=np.bool_)
-        for side in sides:
-            wanted[keys(side[chunk.word], chunk)[:, None] ^ masks] = True
-        chosen = np.flatnonzero(wanted.take(values))
-        values = values[chosen]
-    entries = np.sort(values << 32 | chosen)
+    if 4 * len(sides) * len(sides[0][0]) * len(masks) >= size:
+        return full_table(known, chunk, turning=turning)
+    wanted = np.zeros(size, dtype=np.bool_)
+    for side in sides:
+        wanted[keys(side[chunk.word], chunk)[:, None] ^ masks] = True
+    chosen = np.flatnonzero(wanted.take(keys(known[chunk.word], chunk)))
+    return _table(known, chunk, chosen, turning=turning)
+
+
+def full_table(known: Columns, chunk: Chunk, *, turning: bool) -> Table:
+    """The table of a chunk of all known hashes, whatever will be looked for."""
+    return _table(known, chunk, np.arange(len(known[0])), turning=turning)
+
+
+def _table(known: Columns, chunk: Chunk, chosen: Integers, *, turning: bool) -> Table:
+    """The table of a chunk of some known hashes."""
+    size = 1 << chunk.width
+    entries = np.sort(keys(known[chunk.word][chosen], chunk) << 32 | chosen)
     order = (entries & 0xFFFFFFFF).astype(np.int32)
     starts = np.zeros(size + 1, dtype=np.int32)
     np.cumsum(np.bincount(entries >> 32, minlength=size), out=starts[1:])
     first = np.append(order, np.int32(NOBODY)).take(starts[:-1])
     first[starts[1:] == starts[:-1]] = NOBODY
-    test = test_word(chunk, len(known), turning=len(sides) == 2)
-    return Table(chunk, masks, first, starts, order, known[test].take(order))
+    test = test_word(chunk, len(known), turning=turning)
+    return Table(chunk, _masks(chunk, turning=turning), first, starts, order, known[test].take(order))

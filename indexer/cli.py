@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, keeping, output, pruning, report, showing, upkeep
+from indexer import __version__, judging, keeping, leaking, output, pruning, report, showing, upkeep
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -28,6 +28,7 @@ from indexer.options import (
     Wait,
     index_words,
     opened,
+    paths_in,
     size_from,
     warn_all,
 )
@@ -101,7 +102,7 @@ def index(
     Makes imgindex.db in the current folder when there is no index yet.
     """
     pictures = opened(database_path(db), wait=wait)
-    listed = None if files_from is None else _listed(files_from, null=null)
+    listed = None if files_from is None else paths_in(files_from, null=null)
     with output.progress(wanted=not quiet) as tick:
         found = pictures.update(
             *(folders or _known_folders(pictures)),
@@ -141,8 +142,17 @@ app.command(epilog="\b\nExamples:\n  imgindex conflicts\n  imgindex conflicts --
     pruning.conflicts
 )
 app.command(
+    epilog="\b\nExamples:\n  imgindex leaks --split train=data/train --split test=data/test --junit leaks.xml\n"
+    "  imgindex leaks --split train=train.txt --split val=val.txt --kinds bytes,same --json\n"
+    "  imgindex leaks --split train=train/ --split test=test/ --pin test --fix --yes\n\n" + EXITS
+)(leaking.leaks)
+app.command(
     epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
 )(judging.similar)
+app.command(
+    epilog="\b\nExamples:\n  imgindex check new/*.jpg\n  imgindex check - < picture.jpg && mv picture.jpg photos/\n"
+    "  find new/ -type f -print0 | imgindex check --files-from - -0 --json\n\n" + EXITS
+)(judging.check)
 app.command(
     epilog="\b\nExamples:\n  imgindex decide a.jpg b.jpg --different\n  imgindex decide --export decisions.jsonl\n"
     "  imgindex decide --import decisions.jsonl\n\n" + EXITS
@@ -158,6 +168,7 @@ app.command(
     "  imgindex purge --keep-bytes 10GB --yes\n\n" + EXITS
 )(keeping.purge)
 app.add_typer(keeping.quarantine, name="quarantine")
+app.add_typer(upkeep.root, name="root")
 
 
 @app.command(epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n\n" + EXITS)
@@ -236,6 +247,10 @@ def _run_told(pictures: Index, run: int, html: str | None, *, json: bool, db: st
 app.command(epilog="\b\nExamples:\n  imgindex doctor\n  imgindex doctor --json | jq -c 'select(.advice)'\n\n" + EXITS)(
     upkeep.doctor
 )
+app.command(
+    epilog="\b\nExamples:\n  imgindex merge /mnt/other-machine/imgindex.db\n  imgindex merge other.db --json\n\n"
+    + EXITS
+)(upkeep.merge)
 app.command(epilog="\b\nExamples:\n  imgindex backup ~/backups/photos-2026-11-25.db\n\n" + EXITS)(upkeep.backup)
 
 
@@ -265,21 +280,6 @@ def demo(
         answer()
     output.print_lines(["", "Type next:", f"  {imgindex} prune --yes{option}", f"  {imgindex} undo{option}"])
     return EXIT_DONE
-
-
-def _listed(source: str, *, null: bool) -> list[bytes]:
-    """The paths in a list of files."""
-    try:
-        if source == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            with open(source, "rb") as stream:
-                data = stream.read()
-    except OSError as error:
-        raise UsageError(f"cannot read the list '{output.named(source)}': {error.strerror}") from error
-    if b"\0" in data and not null:
-        raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
-    return [line for line in data.split(b"\0" if null else b"\n") if line]
 
 
 def _known_folders(pictures: Index) -> list[str]:

@@ -18,6 +18,8 @@ from __future__ import annotations
 EXIT_DONE = 0
 EXIT_INCOMPLETE = 3
 """Done, but something was unreadable, skipped or not moved."""
+EXIT_FOUND = 10
+"""Done, and what was asked about is there: leaks between splits, pictures that the index knows."""
 EXIT_HUNG_UP = 129
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143

@@ -98,6 +98,15 @@ def is_there(path: str) -> bool:
     return os.path.lexists(path)
 
 
+def size_at(path: str) -> int | None:
+    """The bytes of a regular file, None when there is none at a path."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
 def chunks(descriptor: int) -> Iterator[bytes]:
     """A file's bytes from its beginning, a megabyte at a time."""
     offset = 0

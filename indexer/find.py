@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from indexer import matches, queries, store
-from indexer.choose import equal_hashes, stars
+from indexer import choose, matches, queries, store
+from indexer.choose import Relations, equal_hashes, stars
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.groups import Group, Kind, MatchRule
+from indexer.groups import Group, Kind, MatchRule, Member
 from indexer.places import Place, outermost, places_of
 from indexer.plans import Wanted
 from indexer.records import UnreadableFile
@@ -52,10 +52,24 @@ def _equal(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Seq
 
 def _stars(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place]) -> Iterator[Group]:
     """The groups by verified matches and people's judgements."""
+    members, related = _related(tx, wanted, bases, places)
+    return stars(members, related, wanted.kinds, wanted.rules)
+
+
+def _related(
+    tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place] = ()
+) -> tuple[list[Member], Relations]:
+    """The files that match others, and how."""
     members = queries.related(tx, wanted.kinds, bases, places)
     links, judged = matches.links(tx), matches.judgements(tx)
-    related = relations(members, links, judged, kinds=wanted.kinds, unconfirmed=wanted.unconfirmed)
-    return stars(members, related, wanted.kinds, wanted.rules)
+    return members, relations(members, links, judged, kinds=wanted.kinds, unconfirmed=wanted.unconfirmed)
+
+
+def crossing(database: Database, wanted: Wanted) -> tuple[Group, ...]:
+    """The groups of files that match across the areas of the rules, whoever may go; see `choose.crossing`."""
+    with database.reading() as tx:
+        members, related = _related(tx, wanted, database.bases(queries.roots(tx)))
+        return tuple(choose.crossing(members, related, wanted.kinds, wanted.rules))
 
 
 def unreadable(database: Database, paths: Iterable[str] = ()) -> list[UnreadableFile]:

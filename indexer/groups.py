@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from indexer.records import Stamp
 
@@ -141,6 +142,40 @@ class Similar:
     """None when nothing but the hashes speaks for it."""
     bits: int
     """Hamming distance of the 256-bit hashes, in the orientation in which it is least."""
+
+
+class Near(NamedTuple):
+    """A content whose hashes are near a picture's."""
+
+    content_id: int
+    bits: int
+    """The distance of the whole pictures, the least over the orientations."""
+    hints: int
+    """How they may lie on each other, the picture on the left; see `hints.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the index says of a picture that it was shown before it is stored."""
+
+    name: str
+    """The path as it was given; empty for bytes."""
+    digest: bytes | None = None
+    """SHA-256, None when it could not be read."""
+    kind: Kind | None = None
+    """How it is known; None when it is new, or unreadable."""
+    bits: int = 0
+    """Hamming distance of the 256-bit hashes to what is known, in the orientation in which it is least."""
+    path: str | None = None
+    """Absolute, of a file that shows what is known; None when the index knows the picture, but no file of it any more."""
+    evidence: Evidence | None = None
+    reason: str = ""
+    """Why it is unreadable."""
+
+    @property
+    def is_new(self) -> bool:
+        """True for a picture that the index does not know."""
+        return self.kind is None and not self.reason
 
 
 @dataclass(frozen=True, slots=True)

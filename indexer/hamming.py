@@ -34,7 +34,7 @@ from indexer.chunks import (
     test_word,
     transposed,
 )
-from indexer.pairs import LARGE, LARGEST_BLOCK, Found, Packed, closest, each_once, members_of, packed
+from indexer.pairs import LARGE, LARGEST_BLOCK, Found, Packed, closest, each_once, members_of, packed, unpacked
 
 SLICE = 1 << 20
 """Candidates looked at in one go."""
@@ -103,6 +103,20 @@ def turned_between(
 ) -> Iterator[Found]:
     """As `pairs_between`, with the queries oriented as in `turned_among`."""
     return _found(queries, known, radius, _Manner(most, threads, tuning, turning=True))
+
+
+def pairs_in(
+    tables: tuple[Table, ...], known: Columns, queries: Words, radius: int, *, most: int, turning: bool = False
+) -> Found:
+    """The pairs of a few queries and known hashes in tables that were made before; the rest as in `pairs_between`.
+
+    Equal known hashes are not taken together: with thousands of them, this takes longer. Without tables, all are compared.
+    """
+    plain = columns(queries)
+    sides = (plain, transposed(plain)) if turning else (plain,)
+    limits = np.full(len(queries), len(known[0]), dtype=np.int32)
+    pairs = _pairs_of(_Search(sides, known, limits, radius, most, tables))
+    return unpacked(np.empty(0, np.int64) if pairs is None else pairs, 0)
 
 
 def oriented(hashes: Words, orientation: int) -> Words:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
 from indexer import output, report
-from indexer.errors import EXIT_DONE, UsageError
+from indexer.errors import EXIT_DONE, EXIT_FOUND, EXIT_INCOMPLETE, UsageError
 from indexer.groups import Verdict
 from indexer.locate import require_database
-from indexer.options import Database, Json, Wait, opened
+from indexer.options import Database, Json, Kinds, Null, Quiet, Wait, listed, opened, paths_in
 from indexer.text import count_text
 
 Export = Annotated[str | None, typer.Option("--export", metavar="FILE", help="Write all decisions; - prints them.")]
@@ -34,6 +36,37 @@ def similar(
         else:
             output.print_lines([report.similar_text(found)])
     return EXIT_DONE
+
+
+def check(
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE…", help="Pictures; - reads one.")] = None,
+    files_from: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Take the paths from a file; - reads standard input.")
+    ] = None,
+    null: Null = False,
+    kinds: Kinds = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    db: Database = None,
+) -> int:
+    """Say of pictures whether the index knows them, before they are stored. Changes nothing.
+
+    The exit code is 0 when all are new, 10 when some are known, and 3 when none is known, but some are unreadable. What
+    was indexed once is known, also when its file is gone.
+    """
+    if bool(files) == (files_from is not None):
+        raise UsageError("name pictures, or a list of them", "imgindex check FILE…; see --help")
+    names: list[str] = files or [os.fsdecode(path) for path in paths_in(str(files_from), null=null)]
+    pictures = [sys.stdin.buffer.read() if name == "-" and files else name for name in names]
+    codes = {EXIT_DONE}
+    with opened(require_database(db)).gate(kinds=listed(kinds, "kind")) as gate:
+        for answer in gate.check_all(pictures):
+            codes.add(EXIT_INCOMPLETE if answer.reason else EXIT_DONE if answer.is_new else EXIT_FOUND)
+            if json:
+                output.print_json(report.answer_json(answer))
+            elif not quiet:
+                output.print_lines([report.answer_text(answer)])
+    return max(codes)
 
 
 def decide(

@@ -59,24 +59,27 @@ def matching_id(tx: Connection, key: str, name: str) -> int:
 def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail: float) -> int:
     """Marks the contents as matched that need no search; gives the number of those that do.
 
-    Need none: contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those
-    of which an earlier one looks alike, pixel by pixel.
+    Contents that no file shows wait until one does: a match of theirs would rest on thumbnails alone, for good. Need none:
+    contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those of which an
+    earlier one looks alike, pixel by pixel.
     """
     earlier = content.alias("earlier")
     before = and_(earlier.c.look == content.c.look, earlier.c.id < content.c.id, earlier.c.recipe_id == recipe_id)
     alike = select(earlier.c.id).where(before).exists()
     plain = or_(content.c.phash.is_(None), content.c.detail < least_detail, content.c.recipe_id != recipe_id, alike)
     tx.execute(update(content).where(_unmatched(), plain).values(matched=matching_id))
-    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched())).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched(), _shown())).scalar_one())
 
 
-def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float) -> HashRows:
-    """The hashes of all contents that matching is about."""
+def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after: int = 0) -> HashRows:
+    """The hashes of all contents that matching is about; of those with larger ids than a given one, also twins."""
     known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
     first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
     query = (
-        select(content.c.id, content.c.matched.is_(None), content.c.phash, content.c.views)
-        .where(content.c.id.in_(first), content.c.detail >= least_detail)
+        select(content.c.id, and_(content.c.matched.is_(None), _shown()), content.c.phash, content.c.views)
+        .where(
+            and_(known, content.c.id > after) if after else content.c.id.in_(first), content.c.detail >= least_detail
+        )
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
     ids: list[int] = []
@@ -96,10 +99,15 @@ def recipe_id(tx: Connection, key: str) -> int | None:
     return tx.execute(select(recipe.c.id).where(recipe.c.key == key)).scalar()
 
 
-def contents_of(tx: Connection, digest: bytes, look: bytes) -> list[int]:
-    """The contents of a digest or a look."""
-    query = select(content.c.id).where(or_(content.c.digest == digest, content.c.look == look))
-    return [row.id for row in tx.execute(query.order_by(content.c.id))]
+def contents_of(tx: Connection, digest: bytes, look: bytes) -> dict[int, bytes]:
+    """The contents of a digest or a look, by id, with their digests."""
+    query = select(content.c.id, content.c.digest).where(or_(content.c.digest == digest, content.c.look == look))
+    return {row.id: row.digest for row in tx.execute(query.order_by(content.c.id))}
+
+
+def newest_content(tx: Connection) -> int:
+    """The largest id of a content given so far."""
+    return tx.execute(select(func.max(content.c.id))).scalar() or 0
 
 
 def thumbnails(tx: Connection, content_ids: Iterable[int]) -> dict[int, bytes]:
@@ -193,6 +201,18 @@ def decisions(tx: Connection) -> list[Decision]:
     return [Decision(row.a_digest, row.b_digest, Verdict(row.verdict), row.decided_ns) for row in rows]
 
 
+def decided_on(tx: Connection, digest: bytes) -> dict[int, Verdict]:
+    """The judgements on a digest and contents that the index holds, by the content's id."""
+    ends = ((decision.c.a_digest, decision.c.b_digest), (decision.c.b_digest, decision.c.a_digest))
+    return {
+        row.id: Verdict(row.verdict)
+        for this, other in ends
+        for row in tx.execute(
+            select(content.c.id, decision.c.verdict).join(content, content.c.digest == other).where(this == digest)
+        )
+    }
+
+
 def forget_decision(tx: Connection, a_digest: bytes, b_digest: bytes) -> int:
     """Drops a judgement; gives the number of those dropped."""
     which = and_(decision.c.a_digest == a_digest, decision.c.b_digest == b_digest)
@@ -216,6 +236,13 @@ def judgements(tx: Connection) -> list[Judged]:
 def _unmatched() -> Any:
     """The condition in the words of the partial index."""
     return content.c.matched.is_(literal_column("NULL"))
+
+
+def _shown() -> Any:
+    """The condition that some file shows a content, pixel by pixel."""
+    twin = content.alias("twin")
+    files = select(file.c.id).join(twin, twin.c.id == file.c.content_id)
+    return files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists()
 
 
 _KEEP = """

@@ -60,6 +60,26 @@ def meant(
     return Named(frozenset(found), tuple(ambiguous))
 
 
+def paths_meant(names: Iterable[str], bases: Iterable[str], there: Collection[str]) -> dict[str, str]:
+    """The pictures that names mean, by name; names that mean none, or that several end in, are left out.
+
+    Args:
+        names: As they are written.
+        bases: As for `meant`.
+        there: Absolute paths of all pictures that may be meant.
+    """
+    known, bases = set(there), list(bases)
+    by_name = _by_name(known)
+    found = {}
+    for name in names:
+        ending = f"/{os.path.normpath(name)}"
+        path = next((path for path in _paths(name, bases) if path in known), None)
+        ends = [one for one in by_name.get(split(ending)[1], ()) if one.endswith(ending)] if path is None else [path]
+        if len(ends) == 1:
+            found[name] = ends[0]
+    return found
+
+
 def _by_name(paths: Iterable[str]) -> Mapping[str, list[str]]:
     found = defaultdict(list)
     for path in paths:

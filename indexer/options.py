@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 EXITS = """\b
 Exit codes:
   0 done   1 failed   2 usage   3 incomplete (something unreadable or left alone)   4 refused for safety
-  5 another run is writing   6 database unusable   129 hung up   130 interrupted   143 terminated"""
+  5 another run is writing   6 database unusable   10 leaks, or known pictures, were found
+  129 hung up   130 interrupted   143 terminated"""
 
 Database = Annotated[
     str | None,
@@ -145,6 +147,29 @@ def listed(text: str | None, what: str) -> list[str] | None:
     if not words:
         raise UsageError(f"unknown {what} {text!r}", "see --help")
     return words
+
+
+def paths_in(source: str, *, null: bool) -> list[bytes]:
+    """The paths in a list of files.
+
+    Args:
+        source: The list; - for standard input.
+        null: They are ended by NULs instead of line ends.
+
+    Raises:
+        UsageError: When it cannot be read.
+    """
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(source, "rb") as stream:
+                data = stream.read()
+    except OSError as error:
+        raise UsageError(f"cannot read the list '{output.named(source)}': {error.strerror}") from error
+    if b"\0" in data and not null:
+        raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
+    return [line for line in data.split(b"\0" if null else b"\n") if line]
 
 
 def warn_all(lines: Iterable[str]) -> None:

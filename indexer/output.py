@@ -22,6 +22,7 @@ _STAGES = {
     "draw": "drawing pictures",
     "verify": "reading the quarantine",
     "back up": "copying the index",
+    "merge": "taking in contents",
 }
 
 
@@ -148,6 +149,30 @@ def refuse_existing(targets: Iterable[str]) -> None:
     for target in targets:
         if os.path.lexists(target):
             raise UsageError(f"'{named(target)}' exists already", "name a new file")
+
+
+def write_report(target: str, text: str) -> None:
+    """Writes an XML report to a file, which may be an earlier report and nothing else, or to standard output.
+
+    Raises:
+        UsageError: When something else lies there, or it cannot be written.
+    """
+    if target == "-":
+        print(text, end="")
+        return
+    try:
+        if os.path.lexists(target):
+            with open(target, "r+", encoding="utf-8", errors="replace") as stream:
+                if stream.read(5) not in {"", "<?xml"}:
+                    raise UsageError(f"'{named(target)}' exists, and is no report", "name a new file")
+                stream.seek(0)
+                stream.write(text)
+                stream.truncate()
+            return
+        with open(target, "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UsageError(f"cannot write '{named(target)}': {error.strerror}") from error
 
 
 def read_lines(source: str) -> list[str]:

@@ -93,7 +93,7 @@ def members_of(pairs: Packed, start: int, classes: Classes, bounds: Integers, mo
         found = np.sort(
             packed(np.repeat(rows[here], counts[here]), known, np.repeat(pairs[here] & 0xFFF, counts[here]))
         )
-        yield _unpacked(found if most is None else closest(found, most // 2, most), start)
+        yield unpacked(found if most is None else closest(found, most // 2, most), start)
         begin = stop
 
 
@@ -106,7 +106,7 @@ def _stop(rows: Integers, ends: Integers, begin: int) -> int:
     return border if border > begin else int(np.searchsorted(rows, rows[begin], side="right"))
 
 
-def _unpacked(pairs: Packed, start: int) -> Found:
+def unpacked(pairs: Packed, start: int) -> Found:
     """Pairs for people."""
     closeness = pairs & 0xFFF
     bits, orientations = (closeness >> 3).astype(np.uint16), (closeness & 7).astype(np.uint8)

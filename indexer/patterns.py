@@ -60,6 +60,8 @@ def matches(rule: Pattern, path: str) -> bool:
     A glob costs at most as many comparisons as it has components times the path's, and one comparison at most as many
     steps as the component's glob has characters times the name's: every `**` and `*` is settled at its first fit.
     """
+    if rule.files:
+        return path in rule.files
     if rule.literal:
         return f"{path}/".startswith("/".join(("", *rule.parts, "")))
     return _leads(_matchers(rule.parts), path.split("/")[1:] if path != "/" else [])

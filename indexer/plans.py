@@ -6,6 +6,7 @@ Paths, times and sizes are as in `records.py`.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -73,6 +74,13 @@ class Pattern:
     parts: tuple[str, ...]
     """The components of an absolute path, each a glob unless `literal`; `**` stands for any number of them."""
     literal: bool
+    files: frozenset[str] = frozenset()
+    """Absolute paths, of a list of files; then nothing but these counts."""
+
+    @property
+    def depth(self) -> float:
+        """How closely it names what it names: a list outdoes every folder, a folder those that it lies in."""
+        return math.inf if self.files else len(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +239,24 @@ class Limits:
     max_files: int | None = None
     max_share: float = 0.5
     """Of the files of a root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part of a data set that must share no picture with the others, such as `train`."""
+
+    name: str
+    place: Pattern
+    source: str | None
+    """Absolute path of the list that names its files; None when it is a folder or a glob."""
+    unsure: int
+    """Files of it that were not compared: not indexed, not read yet, or unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A file, and those that show the same picture in other splits."""
+
+    group: Group
+    splits: tuple[str, ...]
+    """Of the keeper, then of each surplus file."""

@@ -216,8 +216,36 @@ def prune(
         if plan_out != "-" and not quiet:
             output.warn(f"{showing.totals_text(made.groups, made.wanted)} Written to {output.named(plan_out)}")
         return _exit(made)
+    return settled(
+        pictures,
+        made,
+        update=update,
+        max_files=max_files,
+        max_share=max_share,
+        quarantine=quarantine,
+        yes=yes and not dry_run,
+        isolated=isolated,
+        json=json,
+        quiet=quiet,
+    )
+
+
+def settled(
+    pictures: Index,
+    made: Plan,
+    *,
+    update: list[str] | None,
+    max_files: int | None = None,
+    max_share: float | None = None,
+    quarantine: str | None = None,
+    yes: bool,
+    isolated: bool = False,
+    json: bool,
+    quiet: bool,
+) -> int:
+    """Shows a plan, carries it out when that is wanted, and gives the exit code."""
     _show(made, json=json, quiet=quiet)
-    if dry_run or not yes:
+    if not yes:
         return _dry(pictures, made, update, max_files, max_share, isolated=isolated, json=json, quiet=quiet)
     if not (made.moves or update):
         warn_all(showing.refused_text(made.refused))

@@ -312,6 +312,20 @@ class Status:
     quarantined_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge took from another index."""
+
+    contents: int
+    """Contents that were not known here."""
+    known: int
+    """Contents that were."""
+    left_out: int
+    """Contents fingerprinted by another version of imgindex, or damaged."""
+    decisions: int
+    """Judgements, also those that were known here."""
+
+
 class Health(StrEnum):
     """How well something is, from fine to worst."""
 

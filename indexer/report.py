@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from indexer.groups import Similar
+from indexer.groups import Answer, Similar
 from indexer.output import named, shown
-from indexer.records import Finding, Health, IndexReport, RunSummary, Status, UnreadableFile
+from indexer.records import Finding, Health, IndexReport, Merged, RootSummary, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
 
 
@@ -19,6 +19,35 @@ def similar_text(found: Similar) -> str:
 def similar_json(found: Similar) -> dict[str, Any]:
     """A file that looks like a picture as an object: `path`, `kind` (null when only the hashes are near), `bits`."""
     return {"path": shown(found.path), "kind": found.kind and str(found.kind), "bits": found.bits}
+
+
+def answer_text(answer: Answer) -> str:
+    """What the index says of a picture that it was shown, on a line."""
+    name = named(answer.name) if answer.name else "-"
+    if answer.reason:
+        return f"{'unreadable':10}  {name}  ({printable(answer.reason)})"
+    if answer.is_new:
+        return f"{'new':10}  {name}"
+    known = "no file of it is left" if answer.path is None else named(answer.path)
+    return f"{'known':10}  {name}  ({answer.kind}, {count_text(answer.bits, 'bit')}: {known})"
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The same as an object: `name`, `state`, `kind`, `bits`, `path`, `evidence`, `digest`, `reason`.
+
+    The state is new, known or unreadable; what does not apply is null.
+    """
+    state = "unreadable" if answer.reason else "new" if answer.is_new else "known"
+    return {
+        "name": answer.name or "-",
+        "state": state,
+        "kind": answer.kind and str(answer.kind),
+        "bits": None if answer.kind is None else answer.bits,
+        "path": None if answer.path is None else shown(answer.path),
+        "evidence": answer.evidence and str(answer.evidence),
+        "digest": None if answer.digest is None else answer.digest.hex(),
+        "reason": answer.reason or None,
+    }
 
 
 # --- index
@@ -58,9 +87,7 @@ def unreadable_json(file: UnreadableFile) -> dict[str, str]:
 def status_text(status: Status) -> Iterator[str]:
     """What the index holds."""
     yield f"{named(status.database)}  {bytes_text(status.database_bytes)}"
-    for root in status.roots:
-        unreadable = f", {root.unreadable:,} unreadable" if root.unreadable else ""
-        yield f"  {named(root.path)}  {count_text(root.files, 'file')}, {bytes_text(root.bytes)}{unreadable}"
+    yield from (f"  {root_text(root)}" for root in status.roots)
     yield f"{count_text(status.contents, 'distinct content')}"
     if status.due:
         yield f"{count_text(status.due, 'file')} not read yet: imgindex index FOLDER"
@@ -69,20 +96,34 @@ def status_text(status: Status) -> Iterator[str]:
         yield f"{count_text(status.quarantined, 'file')} ({size}) in quarantine: imgindex undo brings the last back"
 
 
+def root_text(root: RootSummary) -> str:
+    """A folder that was indexed, on a line."""
+    unreadable = f", {root.unreadable:,} unreadable" if root.unreadable else ""
+    return f"{named(root.path)}  {count_text(root.files, 'file')}, {bytes_text(root.bytes)}{unreadable}"
+
+
+def root_json(root: RootSummary) -> dict[str, Any]:
+    """A folder that was indexed as an object: `path`, `files`, `bytes`, `unreadable`."""
+    return {"path": shown(root.path), "files": root.files, "bytes": root.bytes, "unreadable": root.unreadable}
+
+
 def status_json(status: Status) -> dict[str, Any]:
     """What the index holds as an object."""
     return {
         "database": shown(status.database),
         "database_bytes": status.database_bytes,
-        "roots": [
-            {"path": shown(root.path), "files": root.files, "bytes": root.bytes, "unreadable": root.unreadable}
-            for root in status.roots
-        ],
+        "roots": [root_json(root) for root in status.roots],
         "contents": status.contents,
         "due": status.due,
         "quarantined": status.quarantined,
         "quarantined_bytes": status.quarantined_bytes,
     }
+
+
+def merged_text(found: Merged) -> str:
+    """What a merge took in, in a sentence."""
+    new, decisions = count_text(found.contents, "new content"), count_text(found.decisions, "decision")
+    return f"{new} and {decisions} taken in; {count_text(found.known, 'content')} known already."
 
 
 def findings_text(findings: Iterable[Finding]) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, true, update
 
 from indexer.conditions import files_with_folders, new_id
-from indexer.places import relative_to
+from indexer.moves import PENDING, MoveState
+from indexer.places import joined, relative_to
 from indexer.schema import file, folder, journal, root, unlisted
 
 
@@ -47,6 +48,58 @@ def merge_root(tx: Connection, inner_id: int, outer_id: int, prefix: str) -> Non
 
 def _below(prefix: str, path: str) -> str:
     return f"{prefix}/{path}" if path else prefix
+
+
+def move_root(tx: Connection, root_id: int, stored: str) -> None:
+    """Gives a root another path; its folders and files are relative to it and stay as they are known."""
+    tx.execute(update(root).where(root.c.id == root_id).values(path=stored))
+
+
+def move_journal(tx: Connection, moved: Callable[[str], str]) -> None:
+    """Rewrites the paths by which the journal names quarantines, keepers, and folders that are no roots.
+
+    Args:
+        tx: A writing transaction.
+        moved: Gives the stored path that one has now.
+    """
+    for column in (journal.c.quarantine, journal.c.keeper, journal.c.base):
+        known = tx.execute(select(column).where(column.is_not(None), column != "").distinct()).scalars()
+        news = {path: new for path in known if (new := moved(path)) != path}
+        rows = tx.execute(select(journal.c.id, column).where(column.in_([*news]))).all() if news else []
+        if rows:
+            statement = update(journal).where(journal.c.id == bindparam("key")).values({column: bindparam("new")})
+            tx.execute(statement, [{"key": row[0], "new": news[row[1]]} for row in rows])
+
+
+def count_held(tx: Connection, root_id: int) -> int:
+    """The files of a root that the quarantine holds, that are links now, or of which nobody knows yet."""
+    held = journal.c.state.in_((*PENDING, MoveState.MOVED))
+    return int(tx.execute(select(func.count()).where(journal.c.root_id == root_id, held)).scalar_one())
+
+
+def forget_root(tx: Connection, root_id: int) -> int:
+    """Drops a root with its folders, the rows of its files, and what the journal has to say of it; gives their number.
+
+    The contents stay.
+    """
+    within = select(folder.c.id).where(folder.c.root_id == root_id)
+    count = tx.execute(delete(file).where(file.c.folder_id.in_(within))).rowcount
+    for table in (folder, unlisted, journal):
+        tx.execute(delete(table).where(table.c.root_id == root_id))
+    tx.execute(delete(root).where(root.c.id == root_id))
+    return count
+
+
+def some_files(tx: Connection, root_id: int, count: int) -> list[tuple[str, int]]:
+    """Some files of a root, spread over it: path relative to it, and size."""
+    ids = list(
+        tx.execute(select(file.c.id).select_from(files_with_folders()).where(folder.c.root_id == root_id)).scalars()
+    )
+    chosen = ids[:: max(1, len(ids) // count)][:count]
+    query = (
+        select(folder.c.path, file.c.name, file.c.size).select_from(files_with_folders()).where(file.c.id.in_(chosen))
+    )
+    return [(joined(row.path, row.name), row.size) for row in tx.execute(query)]
 
 
 # --- what could not be listed

@@ -78,13 +78,13 @@ def may_keep(member: Member, rules: Rules) -> bool:
 def area(member: Member, rules: Rules) -> int | None:
     """A number for the place that a file counts to under `within` or `across`; None when it counts to none.
 
-    Of places that lie in one another, the innermost counts.
+    Of places that lie in one another, the innermost counts; a list of files comes before all folders.
     """
     places = rules.within or rules.across
     if not places:
         return 0
     met = [number for number, place in enumerate(places) if matches(place, member.full_path)]
-    return max(met, key=lambda number: len(places[number].parts), default=None)
+    return max(met, key=lambda number: places[number].depth, default=None)
 
 
 def is_guarded(path: str, rules: Rules) -> bool:

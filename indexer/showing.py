@@ -11,7 +11,7 @@ from typing import Any
 from indexer.groups import Evidence, Group, Kind, MatchRule, Member, Surplus
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update, Updated
 from indexer.output import named, raw, shown
-from indexer.plans import Action, Conflict, Move, OnConflict, Plan, Refused, Wanted
+from indexer.plans import Action, Conflict, Leak, Move, OnConflict, Plan, Refused, Split, Wanted
 from indexer.text import bytes_text, count_text, printable, time_text
 
 RELATIONS = {
@@ -71,6 +71,32 @@ def group_json(group: Group) -> dict[str, Any]:
         "links": [shown(member.full_path) for member in group.links],
         "bytes": group.bytes,
     }
+
+
+def leaks_text(leaks: Iterable[Leak]) -> Iterator[str]:
+    """Leaks as a table: each a block of lines that begin with the split."""
+    for leak in leaks:
+        yield _row(printable(leak.splits[0]), leak.group.keeper, "also in another split")
+        for surplus, name in zip(leak.group.surplus, leak.splits[1:], strict=True):
+            yield _row(printable(name), surplus.member, relation(surplus))
+        yield ""
+
+
+def leak_totals(leaks: Sequence[Leak], parts: Sequence[Split]) -> str:
+    """How many files leak, in a sentence."""
+    names = ", ".join(printable(part.name) for part in parts)
+    if not leaks:
+        return f"No leaks between {names}."
+    members = [one for leak in leaks for one in (leak.group.keeper, *(one.member for one in leak.group.surplus))]
+    files = count_text(len({member.file_id for member in members}), "file")
+    return f"{count_text(len(leaks), 'group')}, {files} that show what another split has, between {names}."
+
+
+def leak_json(leak: Leak) -> dict[str, Any]:
+    """A leak as an object: `split`, `path`, and `leaks`: objects of `split`, `path`, `kind`, `bits`, `evidence`."""
+    surplus = group_json(leak.group)["surplus"]
+    others = [{"split": name, **one} for name, one in zip(leak.splits[1:], surplus, strict=True)]
+    return {"split": leak.splits[0], "path": shown(leak.group.keeper.full_path), "leaks": others}
 
 
 def groups_fdupes(groups: Iterable[Group]) -> Iterator[str]:

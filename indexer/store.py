@@ -12,16 +12,18 @@ from indexer.conditions import execute_many, files_with_folders, in_parts, in_pl
 from indexer.places import Place, joined
 from indexer.records import (
     FileState,
+    Fingerprint,
     Fingerprinted,
     NotPicture,
     Outcome,
     Reading,
     Recognised,
+    Stamp,
     Unreadable,
     UnreadableFile,
     signed64,
 )
-from indexer.schema import content, file, folder, match, recipe
+from indexer.schema import content, file, folder, match, recipe, thumbnail
 
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
@@ -129,8 +131,7 @@ def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -
     """Stores what reading files gave: their contents, thumbnails and rows."""
     decoded = [outcome for outcome in outcomes if isinstance(outcome, Fingerprinted)]
     broken = [outcome for outcome in outcomes if isinstance(outcome, Unreadable)]
-    execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
-    execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+    keep_contents(tx, decoded, recipe_id)
     execute_many(
         tx,
         _STORE_BROKEN,
@@ -142,6 +143,40 @@ def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -
     recognised = [(outcome.file_id,) for outcome in outcomes if isinstance(outcome, Recognised)]
     execute_many(tx, _STORE_BROKEN_COPY, recognised)
     execute_many(tx, _STORE_UNREAD, [(found.reason, found.file_id) for found in broken if found.reading is None])
+
+
+def keep_contents(tx: Connection, decoded: Sequence[Fingerprinted], recipe_id: int) -> None:
+    """Stores contents with their thumbnails, whatever files they are in."""
+    execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
+    execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+
+
+def contents_after(tx: Connection, recipe_id: int | None, after: int, limit: int) -> list[tuple[int, Fingerprinted]]:
+    """The next contents of a recipe that were decoded, by id: as what reading a file of them gave."""
+    columns = (content.c[name] for name in ("dhash", "phash", "width", "height", "format", "mode", "detail"))
+    query = (
+        select(
+            content.c.id, content.c.digest, content.c.size, *columns, thumbnail.c.jpeg, content.c.views, content.c.look
+        )
+        .join(thumbnail, thumbnail.c.content_id == content.c.id)
+        .where(content.c.recipe_id == recipe_id, content.c.id > after, content.c.unreadable.is_(None))
+        .order_by(content.c.id)
+        .limit(limit)
+    )
+    return [
+        (
+            key,
+            Fingerprinted(0, Reading(Stamp(size, 0, 0, 0), unsettled=False, born_ns=None), digest, Fingerprint(*found)),
+        )
+        for key, digest, size, *found in tx.execute(query)
+    ]
+
+
+def count_stale(tx: Connection, recipe_id: int | None) -> int:
+    """The number of contents that were decoded by another recipe."""
+    other = content.c.recipe_id.is_distinct_from(recipe_id)
+    query = select(func.count()).select_from(content).where(content.c.look.is_not(None), other)
+    return int(tx.execute(query).scalar_one())
 
 
 def unreadable_files(tx: Connection, bases: Mapping[int, str], places: Sequence[Place]) -> list[UnreadableFile]:

@@ -16,6 +16,7 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
+        *("leaks", "gate", "beside", "rehome", "merge"),
     )
 ]
 STATEMENTS = (
@@ -29,7 +30,17 @@ STATEMENTS = (
     "database.py",
     "backup.py",
 )
-TRANSACTIONS = ("index.py", "admit.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")
+TRANSACTIONS = (
+    "index.py",
+    "admit.py",
+    "batches.py",
+    "find.py",
+    "prune.py",
+    "recover.py",
+    "replay.py",
+    "gate.py",
+    "beside.py",
+)
 """They hand transactions from statement to statement, and so name their type."""
 
 

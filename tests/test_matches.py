@@ -93,6 +93,8 @@ def test_settle_plain_leaves_what_has_to_be_searched_for(opened: Database) -> No
         add(tx, 5, look=look(1))
         add(tx, 6, detail=3.0)
         add(tx, 7, matched=MATCHING)
+        for number in range(1, 8):
+            add_file(tx, number, number)
 
         due = matches.settle_plain(tx, RECIPE, MATCHING, LEAST_DETAIL)
 
@@ -100,11 +102,30 @@ def test_settle_plain_leaves_what_has_to_be_searched_for(opened: Database) -> No
         assert matched(tx) == {1: None, 2: 3, 3: 3, 4: 3, 5: 3, 6: None, 7: 3}
 
 
+def test_contents_that_no_file_shows_wait(opened: Database) -> None:
+    """They are neither due nor matched; a file of a twin shows a content, one that is read anew or unreadable does not."""
+    with opened.writing() as tx:
+        for number in (1, 2, 4, 5):
+            add(tx, number)
+        add(tx, 3, look=look(2))
+        add_file(tx, 1, 3)
+        add_file(tx, 2, 4, state=FileState.DUE)
+        add_file(tx, 3, 5, state=FileState.UNREADABLE)
+
+        due = matches.settle_plain(tx, RECIPE, MATCHING, LEAST_DETAIL)
+        rows = matches.hash_rows(tx, RECIPE, LEAST_DETAIL)
+
+        assert due == 1
+        assert matched(tx) == {1: None, 2: None, 3: 3, 4: None, 5: None}
+        assert (rows.ids, rows.due) == ([1, 2, 4, 5], [False, True, False, False])
+
+
 def test_content_is_searched_for_when_only_a_stale_one_looks_like_it(opened: Database) -> None:
     """A pruned file's content keeps the fingerprint of an older recipe, which nothing is compared with."""
     with opened.writing() as tx:
         add(tx, 1, recipe_id=OTHER_RECIPE)
         add(tx, 2, look=look(1))
+        add_file(tx, 1, 2)
 
         due = matches.settle_plain(tx, RECIPE, MATCHING, LEAST_DETAIL)
         rows = matches.hash_rows(tx, RECIPE, LEAST_DETAIL)
@@ -124,6 +145,8 @@ def test_hash_rows_hold_each_look_once_the_most_pixels_first(opened: Database) -
         add(tx, 6, detail=1.0)
         add(tx, 7, recipe_id=OTHER_RECIPE)
         add(tx, 8, phash=None, look=None, detail=None, views=None, unreadable="truncated")
+        for number in range(1, 9):
+            add_file(tx, number, number)
 
         rows = matches.hash_rows(tx, RECIPE, LEAST_DETAIL)
 
@@ -198,9 +221,9 @@ def test_contents_of_are_those_of_the_bytes_and_of_the_pixels(opened: Database) 
         add(tx, 2, look=look(1))
         add(tx, 3)
 
-        assert matches.contents_of(tx, digest(2), look(1)) == [1, 2]
-        assert matches.contents_of(tx, digest(3), look(9)) == [3]
-        assert matches.contents_of(tx, digest(9), look(9)) == []
+        assert matches.contents_of(tx, digest(2), look(1)) == {1: digest(1), 2: digest(2)}
+        assert matches.contents_of(tx, digest(3), look(9)) == {3: digest(3)}
+        assert matches.contents_of(tx, digest(9), look(9)) == {}
 
 
 def test_thumbnails_are_found_for_any_number_of_contents(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,6 +373,8 @@ def test_statements_about_due_contents_use_the_indexes(opened: Database) -> None
             " VALUES (?, ?, 1, 1, ?, ?, 9, 9, 20.0, ?, ?, ?)",
             rows,
         )
+        for number in range(1, 10):
+            add_file(tx, number, number)
     plans = []
     with opened.writing() as tx:
 

@@ -15,7 +15,7 @@ from indexer import Index
 from indexer.drawing import drawn, encoded
 from indexer.errors import UsageError
 from indexer.moves import MoveReport, Updated
-from indexer.naming import Named, meant
+from indexer.naming import Named, meant, paths_meant
 
 GONE = ("/data/x/a.jpg", "/data/y/b.jpg")
 THERE = ("/data/x/c.jpg", "/data/z/b.jpg", "/data/xa.jpg")
@@ -290,3 +290,12 @@ def test_a_refused_picture_keeps_its_row(root: Path, index: Index) -> None:
 
     assert (done.moved, len(done.refused), done.updated) == ((), 1, ())
     assert (root / "train.txt").read_bytes() == LISTS["train.txt"][0]
+
+
+def test_paths_meant_are_the_first_base_s_or_the_only_end() -> None:
+    """The list's own folder comes first; a name that two paths end in, or none, means nothing."""
+    there = ["/d/a/1.jpg", "/d/b/1.jpg", "/d/a/2.jpg", "/r/3.jpg"]
+
+    found = paths_meant(["./a/1.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg"], ["/d", "/r"], there)
+
+    assert found == {"./a/1.jpg": "/d/a/1.jpg", "2.jpg": "/d/a/2.jpg", "3.jpg": "/r/3.jpg"}

@@ -1,0 +1,95 @@
+"""The story of another index that becomes part of this one: what it knows of contents, and what people decided there.
+
+Its files stay its own. What it says is believed as far as it has the form of what workers say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from indexer import ledger, matches, store
+from indexer.database import Database
+from indexer.errors import CorruptDatabaseError, UsageError
+from indexer.groups import Decision
+from indexer.recipe import RECIPE
+from indexer.records import Fingerprinted, Merged, Task, Tick, no_progress
+from indexer.schema import SCHEMA_VERSION
+from indexer.text import printable
+from indexer.vetting import DIGEST_BYTES, vetted_outcome
+
+PAGE = 5_000
+"""Contents that are stored at once: what a stopped run loses."""
+_TASK = Task(0, "", 0, claims_picture=True)
+
+
+def merge(database: Database, other: Database, version: int, tick: Tick = no_progress) -> Merged:
+    """Takes in what another index knows of contents, and the judgements in it; of two on the same contents the later holds.
+
+    Args:
+        database: Open for writing.
+        other: Open for reading; nothing in it changes.
+        version: Of its tables.
+        tick: Told of progress.
+
+    Raises:
+        UsageError: When an older imgindex made the other index.
+        CorruptDatabaseError: When it is damaged.
+    """
+    if version != SCHEMA_VERSION:
+        name = printable(other.path)
+        raise UsageError(f"an older imgindex made '{name}'", f"upgrade it: imgindex status --db {name}")
+    other.refuse_damaged()
+    decisions = _decisions(other)
+    with database.writing() as tx:
+        run_id = ledger.start_run(tx, "merge", time.time_ns())
+        recipe_id = store.recipe_id(tx, RECIPE.key)
+    new = known = left_out = 0
+    for page in _pages(other):
+        sound = [one for found in page if isinstance(one := vetted_outcome(_TASK, found), Fingerprinted)]
+        with database.writing() as tx:
+            digests = store.of_digests(one.digest for one in sound)
+            here = {digest for _size, digest in store.known_digests(tx, recipe_id, digests, with_unreadable=True)}
+            fresh = [one for one in sound if one.digest not in here]
+            store.keep_contents(tx, fresh, recipe_id)
+        new, known, left_out = new + len(fresh), known + len(here), left_out + len(page) - len(sound)
+        tick("merge", len(page), None)
+    with other.reading() as tx:
+        left_out += store.count_stale(tx, matches.recipe_id(tx, RECIPE.key))
+    merged = Merged(new, known, left_out, len(decisions))
+    with database.writing() as tx:
+        matches.keep_decisions(tx, decisions)
+        ledger.finish_run(tx, run_id, time.time_ns(), {"contents": new, "decisions": len(decisions)})
+    return merged
+
+
+def _pages(other: Database) -> Iterator[list[Fingerprinted]]:
+    """The contents of another index that were fingerprinted as it is done here."""
+    after = 0
+    with other.reading() as tx:
+        recipe_id = matches.recipe_id(tx, RECIPE.key)
+        while rows := store.contents_after(tx, recipe_id, after, PAGE):
+            after = rows[-1][0]
+            yield [found for _key, found in rows]
+
+
+def _decisions(other: Database) -> list[Decision]:
+    """The judgements in another index.
+
+    Raises:
+        CorruptDatabaseError: When one is none.
+    """
+    try:
+        with other.reading() as tx:
+            found = matches.decisions(tx)
+        if all(_is_sound(one) for one in found):
+            return found
+    except ValueError:  # no verdict
+        pass
+    raise CorruptDatabaseError(f"'{printable(other.path)}' holds judgements that are none", "leave it out")
+
+
+def _is_sound(one: Decision) -> bool:
+    ends = (one.a_digest, one.b_digest)
+    whole = all(isinstance(end, bytes) and len(end) == DIGEST_BYTES for end in ends)
+    return whole and one.a_digest < one.b_digest and 0 <= one.decided_ns < 1 << 63
