@@ -23,6 +23,7 @@ from indexer import (
     queries,
     recover,
     replay,
+    reviewed,
     similar,
     store,
     undo,
@@ -48,6 +49,7 @@ from indexer.records import (
     UnreadableFile,
     no_progress,
 )
+from indexer.review import Review
 from indexer.text import printable
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -169,6 +171,18 @@ class Index:
         rules = protected(self.path, protect, isolated=isolated)
         with self._reading() as database:
             return replay.read(database, lines, rules)
+
+    def review(self, *paths: Path, **wishes: Unpack[Wishes]) -> Review:
+        """A review of the groups: what `imgindex review` serves. Takes what `groups` takes."""
+        wish = asked(self.path, wishes)
+        require_database(self.path)
+        return Review(self._reading, lambda: self._writing(existing=True), wish, [*map(canonical, paths)])
+
+    def plan_reviewed(self, **wishes: Unpack[Wishes]) -> Plan:
+        """What was chosen in reviews to be pruned, as far as it holds; of the wishes, those about labels and protection."""
+        wish = asked(self.path, wishes)
+        with self._reading() as database:
+            return reviewed.plan(database, wish.wanted.rules, wish.labelling)
 
     def over_limits(
         self, made: Plan, *, max_files: int | None = None, max_share: float | None = None, isolated: bool = False

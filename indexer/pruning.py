@@ -66,6 +66,10 @@ PlanIn = Annotated[
     str | None,
     typer.Option("--plan", metavar="FILE", help="Take the plan from a file; each line is checked anew. - reads it."),
 ]
+Reviewed = Annotated[
+    bool,
+    typer.Option("--reviewed", help="Take exactly what was chosen in imgindex review, with the files chosen to stay."),
+]
 MaxFiles = Annotated[
     int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when the plan has more files.")
 ]
@@ -148,6 +152,7 @@ def prune(
     update: Updates = None,
     plan_out: PlanOut = None,
     plan: PlanIn = None,
+    reviewed: Reviewed = False,
     max_files: MaxFiles = None,
     max_share: MaxShare = None,
     yes: Yes = False,
@@ -173,7 +178,10 @@ def prune(
     )
     wishes |= {"class_folders": class_folders, "on_conflict": on_conflict, "link": link}
     _refuse_contradictions(wishes, paths, plan, plan_out, yes=yes)
-    if plan is None:
+    if reviewed:
+        _refuse_undecided(wishes, paths, plan, plan_out)
+        made = pictures.plan_reviewed(**wishes)
+    elif plan is None:
         made = pictures.plan(*(paths or ()), **wishes)
     else:
         made = pictures.plan_from(output.read_lines(plan), protect=protect or (), isolated=isolated)
@@ -276,6 +284,15 @@ def _refuse_contradictions(
     decided = _deciding(deciding, paths, plan_out)
     if decided:
         raise UsageError(f"--plan FILE decides everything: it cannot go with {', '.join(decided)}", "leave that out")
+
+
+def _refuse_undecided(wishes: Wishes, paths: list[str] | None, plan: str | None, plan_out: str | None) -> None:
+    """Refuses what would decide anew what was decided in a review."""
+    settled = {"isolated", "protect", "class_folders", "on_conflict"}
+    decided = _deciding({name: value for name, value in wishes.items() if name not in settled}, paths, plan_out)
+    decided += ["--plan"] if plan is not None else []
+    if decided:
+        raise UsageError(f"--reviewed decides everything: it cannot go with {', '.join(decided)}", "leave that out")
 
 
 def _deciding(wishes: Mapping[str, object], paths: list[str] | None, plan_out: str | None) -> list[str]:

@@ -15,10 +15,23 @@ STORIES = [
     f"{name}.py"
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "annotate", "journal"),
-        *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
+        *(
+            "plan",
+            "merging",
+            "replay",
+            "review",
+            "reviewed",
+            "prune",
+            "undo",
+            "purge",
+            "recover",
+            "check_quarantine",
+            "doctor",
+        ),
     )
 ]
 STATEMENTS = (
+    "choices.py",
     "queries.py",
     "roots.py",
     "store.py",
@@ -29,7 +42,7 @@ STATEMENTS = (
     "database.py",
     "backup.py",
 )
-TRANSACTIONS = ("index.py", "admit.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py")
+TRANSACTIONS = ("index.py", "admit.py", "batches.py", "find.py", "prune.py", "recover.py", "replay.py", "review.py")
 """They hand transactions from statement to statement, and so name their type."""
 
 
