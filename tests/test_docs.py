@@ -47,7 +47,7 @@ def test_readme_names_every_command() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each `--option` behind a command is one of that command."""
-    calls = r"imgindex (index|dups|prune|conflicts|similar|decide|undo|purge|status|history|demo)\b([^\n`|]*)"
+    calls = r"imgindex (index|dups|prune|review|conflicts|similar|decide|undo|purge|status|history|demo)\b([^\n`|]*)"
     for command, rest in re.findall(calls, page.read_text()):
         run([command, "--help"])
         known = capsys.readouterr().out
