@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.conditions import IN_ONE
+from indexer.conditions import IN_ONE, in_parts
 from indexer.groups import Kind
 from indexer.plans import Choice, Fate
 from indexer.schema import choice
 
 
-def choices(tx: Connection, absolute: Callable[[str], str]) -> list[Choice]:
-    """All choices, by path.
+def choices(tx: Connection, folder: str, paths: Iterable[str] | None = None) -> list[Choice]:
+    """The choices on files, by path.
 
     Args:
         tx: A transaction.
-        absolute: The absolute path that a stored one stands for.
+        folder: The database's.
+        paths: The stored paths of the files; None for all.
     """
+    query = select(choice).order_by(choice.c.path)
+    rows: Iterable[Any] = tx.execute(query) if paths is None else in_parts(tx, query, choice.c.path, paths)
+    prefix = f"{folder.rstrip('/')}/"
+
+    def absolute(stored: str) -> str:
+        return stored if stored.startswith("/") else prefix + stored
+
     return [
-        Choice(
-            absolute(row.path),
-            row.digest,
-            absolute(row.keeper),
-            row.keeper_digest,
-            Fate(row.fate),
-            Kind(row.kind),
-            row.decided_ns,
-        )
-        for row in tx.execute(select(choice).order_by(choice.c.path))
+        Choice(absolute(path), digest, absolute(keeper), keeper_digest, Fate(fate), Kind(kind), decided_ns)
+        for path, digest, keeper, keeper_digest, fate, kind, decided_ns in rows
     ]
 
 

@@ -167,7 +167,8 @@ class Review:
     def card(self, snapshot: Snapshot, number: int) -> Card:
         """One group as it stands."""
         with self._reading() as database, database.reading() as tx:
-            return card_of(number, snapshot.groups[number], _standing(tx, database))
+            group = snapshot.groups[number]
+            return card_of(number, group, _standing(tx, database, [group]))
 
     def thumbnail(self, member: Member) -> bytes | None:
         """The stored thumbnail of a file, as JPEG."""
@@ -183,13 +184,14 @@ class Review:
         """
         snapshot = self.snapshot()
         with self._writing() as database, database.writing() as tx:
-            standing = _standing(tx, database)
+            groups = [snapshot.groups[one.number] for one in rulings if 0 <= one.number < len(snapshot.groups)]
+            standing = _standing(tx, database, groups)
             cards = [_ruled_on(ruling, snapshot, standing) for ruling in rulings]
             _refuse_changed(tx, cards)
             for card, ruling in zip(cards, rulings, strict=True):
                 _refuse_senseless(card, ruling, self._asked)
             _store(tx, database, cards, rulings)
-            standing = _standing(tx, database)
+            standing = _standing(tx, database, groups)
         return [card_of(ruling.number, snapshot.groups[ruling.number], standing) for ruling in rulings]
 
     def plan(self) -> Plan:
@@ -241,8 +243,12 @@ def _lies_in(card: Card, folders: Sequence[str], number: int) -> bool:
     return any(relative_to(one.full_path, folders[number]) is not None for one in card.members)
 
 
-def _standing(tx: Connection, database: Database) -> Standing:
-    return {one.path: one for one in choices.choices(tx, database.absolute)}
+def _standing(tx: Connection, database: Database, groups: Iterable[Group] | None = None) -> Standing:
+    """What was chosen for the files of some groups, or for all."""
+    paths = None
+    if groups is not None:
+        paths = [database.stored(member.full_path) for group in groups for member in _members(group)]
+    return {one.path: one for one in choices.choices(tx, database.folder, paths)}
 
 
 def _ruled_on(ruling: Ruling, snapshot: Snapshot, standing: Standing) -> Card:

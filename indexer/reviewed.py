@@ -28,7 +28,7 @@ def plan(database: Database, rules: Rules, labelling: Labelling) -> Plan:
         labelling: How labels are treated.
     """
     with database.reading() as tx:
-        made = choices.choices(tx, database.absolute)
+        made = choices.choices(tx, database.folder)
         going = {one.path: one for one in made if one.fate is Fate.PRUNE}
         paths = dict.fromkeys(path for one in going.values() for path in (one.path, one.keeper))
         members = queries.members_at(tx, database.bases(queries.roots(tx)), paths)

@@ -57,6 +57,7 @@ def review(
         protect=protect or (),
         isolated=isolated,
     )
+    found.snapshot()  # the first page waits for none of it
     command = f"imgindex prune --reviewed --yes{f' --db {shlex.quote(db)}' if db else ''}"
     serve = _server()
     from indexer.executors import local_pool  # noqa: PLC0415 - only this command decodes for a page

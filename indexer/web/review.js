@@ -260,7 +260,7 @@ function drawPlan() {
         if (plan.refused.length) waiting.push(`${many(plan.refused.length, "chosen file")} will stay. ${plan.refused[0]}`);
         by("waiting").textContent = waiting.join(" ");
         by("waiting").hidden = !waiting.length;
-    }, 150);
+    }, 1000);             // while decisions follow each other, they come first
 }
 
 // --- decisions
