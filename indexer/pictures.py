@@ -43,7 +43,7 @@ class Pictures:
     def __call__(self, member: Member) -> bytes | Trouble:
         """A file's picture as the index knows it, or why it cannot be had."""
         stamp = _stamp(member)
-        if stamp is None or stamp.size != member.stamp.size:
+        if stamp is None:
             return Trouble.CHANGED
         key = member.file_id, stamp
         kept = self._kept_one(key)
