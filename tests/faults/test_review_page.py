@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from support import tree
 
 from indexer import Index, reencode
 from indexer.entry import run
+from indexer.guard import Guard
 from indexer.pictures import Pictures
 from indexer.serve import _Page
 
@@ -75,6 +78,26 @@ def test_hazard_108_host_is_named_once(site: Site, photos: Path, fault: Faults) 
 
     assert (missing.status in {400, 403}, twice.status in {400, 403}) == (True, True)
     assert [site.get("/", Host=f"{name}:{port}").status for name in ("127.0.0.1", "localhost", "[::1]")] == [200] * 3
+
+
+def test_hazard_108_second_name_is_refused_by_the_guard_itself(photos: Path, fault: Faults) -> None:
+    """A request with two names is refused also under a server that lets it through."""
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b""}
+    scope["headers"] = [(b"host", b"127.0.0.1:80"), (b"host", b"evil.com"), (b"cookie", b"imgindex-80=token")]
+    answers: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        answers.append(message)
+
+    async def app(*_arguments: object) -> None:
+        answers.append({"status": 200})
+
+    guarded = Guard(app, ["127.0.0.1"], 80, "token", "csrf")
+    with fault(108, "two names, to the guard alone", root=photos):
+        for headers in (scope["headers"], scope["headers"][::-1], scope["headers"][::2]):
+            asyncio.run(guarded({**scope, "headers": headers}, None, send))  # type: ignore[arg-type]
+
+    assert [answer["status"] for answer in answers if "status" in answer] == [403, 403, 200]
 
 
 # --- 109: other pages
@@ -328,6 +351,19 @@ def test_hazard_114_only_what_was_indexed_is_shown(
         answer = site.get(f"/picture/{number}")
 
     assert answer.status == 409
+
+
+def test_hazard_114_workers_follow_no_link_either(photos: Path, fault: Faults) -> None:
+    """What is swapped after the server looked is not shown: a worker opens the file in the same way."""
+    wanted = reencode.Wanted(str(photos), "z/0.jpg", sha256((photos / "z/0.jpg").read_bytes()).digest())
+    (shown,) = reencode.reencode_batch([wanted])
+    assert shown.startswith(b"\xff\xd8\xff")
+    with fault(114, "a linked folder, to the worker alone", root=photos) as case:
+        swapped_folder(photos, photos / "z/0.jpg")
+        case.snapshot()
+        answers = reencode.reencode_batch([wanted])
+
+    assert answers == [reencode.CHANGED]
 
 
 def test_hazard_115_only_new_jpegs_are_served(tmp_path: Path, index: Index, fault: Faults) -> None:
