@@ -23,7 +23,6 @@ def card_json(card: Card, snapshot: Snapshot) -> dict[str, Any]:
     chosen = card.keeper.file_id != card.group.keeper.file_id
     return {
         **brief_json(card),
-        "kind": str(card.kind),
         "reason": REASON if chosen else card.group.reason,
         "decided": card.decided,
         "conflict": bool(labels),
@@ -33,8 +32,9 @@ def card_json(card: Card, snapshot: Snapshot) -> dict[str, Any]:
 
 
 def brief_json(card: Card) -> dict[str, Any]:
-    """What a decision has to say of a card: `number`, `version`, `keeper`, `fates` and all `ids`."""
+    """What a decision has to say of a card: `number`, `version`, `keeper`, `fates` and all `ids`, with its `kind`."""
     return {
+        "kind": str(card.kind),
         "number": card.number,
         "version": card.version,
         "keeper": card.keeper.file_id,

@@ -115,7 +115,9 @@ def test_whole_review_by_keyboard(context: BrowserContext, site: Site, index: In
     page.select_option("#folder", label=str(photos / "more"))
     title(page, "Group 1 of 2: bytes, undecided")
     page.click("#bulk")
-    expect(page.locator("#sure-text")).to_contain_text("In 2 undecided groups")
+    expect(page.locator("#sure-text")).to_contain_text(
+        "In 2 undecided groups (2 bytes), the proposed file stays and 2 files will go"
+    )
     page.click("#sure button[value=yes]")
     expect(page.locator("#count")).to_contain_text("5 of 5 groups decided")
     expect(page.locator("#totals")).to_contain_text("4 groups, 5 surplus files")

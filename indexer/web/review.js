@@ -320,8 +320,9 @@ async function undo() {
 async function bulk() {
     const chosen = (await ask(`/api/versions?${filters({ undecided: "1" })}`)).filter((one) => !Object.keys(one.fates).length);
     const files = chosen.reduce((sum, one) => sum + one.ids.length - 1, 0);
+    const kinds = [...new Set(chosen.map((one) => one.kind))].map((kind) => `${chosen.filter((one) => one.kind === kind).length} ${kind}`);
     by("sure-text").textContent = chosen.length
-        ? `In ${many(chosen.length, "undecided group")}, the proposed file stays and ${many(files, "file")} will go with imgindex prune --reviewed. Undo takes it back.`
+        ? `In ${many(chosen.length, "undecided group")} (${kinds.join(", ")}), the proposed file stays and ${many(files, "file")} will go with imgindex prune --reviewed. Undo takes it back.`
         : "None of the groups that are shown is undecided.";
     const sure = by("sure");
     sure.querySelector('[value="yes"]').disabled = !chosen.length;
