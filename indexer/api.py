@@ -23,6 +23,7 @@ from indexer import (
     queries,
     recover,
     replay,
+    reviewed,
     similar,
     store,
     thumbnails,
@@ -32,7 +33,7 @@ from indexer.asking import Wishes, asked, files_listed, limits_for, places, prot
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
 from indexer.guarding import Guarding
-from indexer.locate import canonical
+from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
 from indexer.plans import Plan, Refused, Wanted
@@ -49,6 +50,7 @@ from indexer.records import (
     UnreadableFile,
     no_progress,
 )
+from indexer.review import Review
 
 __all__ = ["Index", "Path"]
 
@@ -157,6 +159,18 @@ class Index(Guarding):
         rules = protected(self.path, protect, isolated=isolated)
         with self._reading() as database:
             return replay.read(database, lines, rules)
+
+    def review(self, *paths: Path, **wishes: Unpack[Wishes]) -> Review:
+        """A review of the groups: what `imgindex review` serves. Takes what `groups` takes."""
+        wish = asked(self.path, wishes)
+        require_database(self.path)
+        return Review(self._reading, lambda: self._writing(existing=True), wish, [*map(canonical, paths)])
+
+    def plan_reviewed(self, **wishes: Unpack[Wishes]) -> Plan:
+        """What was chosen in reviews to be pruned, as far as it holds; of the wishes, those about labels and protection."""
+        wish = asked(self.path, wishes)
+        with self._reading() as database:
+            return reviewed.plan(database, wish.wanted.rules, wish.labelling)
 
     def over_limits(
         self, made: Plan, *, max_files: int | None = None, max_share: float | None = None, isolated: bool = False

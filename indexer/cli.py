@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, keeping, leaking, output, pruning, report, showing, upkeep
+from indexer import __version__, judging, keeping, leaking, output, pruning, report, reviewing, showing, upkeep
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -136,8 +136,13 @@ app.command(
     "  imgindex prune --prefer clean/ --protect test/ --yes\n"
     "  imgindex prune --on-conflict merge --update annotations.json --yes\n"
     "  imgindex prune --plan-out plan.jsonl       write the plan, edit it, then:\n"
-    "  imgindex prune --plan plan.jsonl --yes\n\n" + EXITS
+    "  imgindex prune --plan plan.jsonl --yes\n"
+    "  imgindex prune --reviewed --yes            what was chosen in imgindex review\n\n" + EXITS
 )(pruning.prune)
+app.command(
+    epilog="\b\nExamples:\n  imgindex review\n  imgindex review photos/cats --kinds edited --no-browser\n"
+    "  imgindex prune --reviewed                  what would be moved then\n\n" + EXITS
+)(reviewing.review)
 app.command(epilog="\b\nExamples:\n  imgindex conflicts\n  imgindex conflicts --json | jq .differences\n\n" + EXITS)(
     pruning.conflicts
 )

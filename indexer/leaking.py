@@ -12,7 +12,8 @@ from indexer.errors import EXIT_DONE, EXIT_FOUND, EXIT_INCOMPLETE, UsageError
 from indexer.locate import require_database
 from indexer.options import ClassFolders, Database, Json, Quiet, Wait, Yes, listed, opened
 from indexer.plans import Leak, Split
-from indexer.pruning import Conflicts, MaxShare, settled
+from indexer.pruning import Conflicts, MaxShare
+from indexer.settling import settled
 from indexer.text import count_text, printable
 
 if TYPE_CHECKING:

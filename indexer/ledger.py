@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.conditions import files_with_folders, new_id
+from indexer.conditions import files_with_folders, in_parts, new_id
 from indexer.moves import JournalEntry, MoveState
 from indexer.places import joined, split
 from indexer.plans import Action
@@ -102,7 +102,7 @@ def live_copies(tx: Connection, digest: bytes) -> list[tuple[int, str]]:
 def live_files(tx: Connection, file_ids: Iterable[int]) -> dict[int, bytes]:
     """The digests of files that the index knows as pictures, by id."""
     query = select(file.c.id, content.c.digest).join_from(file, content).where(file.c.state == FileState.PICTURE)
-    return {row.id: row.digest for row in tx.execute(query.where(file.c.id.in_([*file_ids])))}
+    return {row.id: row.digest for row in in_parts(tx, query, file.c.id, file_ids)}
 
 
 def start_run(tx: Connection, command: str, started_ns: int) -> int:

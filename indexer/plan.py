@@ -50,17 +50,30 @@ def plan(
         action: What becomes of the surplus.
         paths: Absolute; only files at or below them are looked at.
     """
-    found, held_back = _without_unknown(database, find.groups(database, wanted, paths))
+    return settled(database, wanted, find.groups(database, wanted, paths), labelling, action)
+
+
+def settled(database: Database, wanted: Wanted, groups: Iterable[Group], labelling: Labelling, action: Action) -> Plan:
+    """The plan that groups make: without those that have to wait, labels compared, sidecars found.
+
+    Args:
+        database: The index.
+        wanted: What the groups were asked for by.
+        groups: To be pruned.
+        labelling: As for `plan`.
+        action: As for `plan`.
+    """
+    found, held_back = _without_unknown(database, groups)
     if action in LINKS:
         found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
         return Plan(wanted, found, moves, labelling=labelling, action=action, refused=held_back)
-    settled = list(judged(found, labelling, wanted.rules))
-    conflicts = tuple(answer for answer in settled if isinstance(answer, Conflict))
+    answers = list(judged(found, labelling, wanted.rules))
+    conflicts = tuple(answer for answer in answers if isinstance(answer, Conflict))
     held = {conflict.group.keeper.file_id for conflict in conflicts}
     kept = tuple(group for group in found if group.keeper.file_id not in held)
     moves = with_own_sidecars(
-        database, [move for answer in settled if not isinstance(answer, Conflict) for move in answer]
+        database, [move for answer in answers if not isinstance(answer, Conflict) for move in answer]
     )
     return Plan(wanted, kept, moves, conflicts, labelling, action, held_back)
 

@@ -232,6 +232,32 @@ class Plan:
         return sum(group.bytes for group in self.groups)
 
 
+class Fate(StrEnum):
+    """What a person chose in a review for a file that is not the keeper."""
+
+    PRUNE = "prune"
+    """It goes, and the keeper stands for it."""
+    KEEP = "keep"
+    """Both stay: they are no duplicates, or are wanted twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose for one file of a group."""
+
+    path: str
+    """Absolute."""
+    digest: bytes
+    """What it held then."""
+    keeper: str
+    """Absolute, of the file that stays."""
+    keeper_digest: bytes
+    fate: Fate
+    kind: Kind
+    """How the two were related."""
+    decided_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Above these a prune is refused, so that a mistake cannot empty a data set."""

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer import output, showing
-from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
+from indexer.errors import EXIT_DONE, UsageError
 from indexer.groups import Group, MatchRule
 from indexer.locate import require_database
-from indexer.moves import MoveReport
 from indexer.options import (
     Across,
     ClassFolders,
@@ -34,22 +33,15 @@ from indexer.options import (
     Yes,
     listed,
     opened,
-    told,
     typed,
-    warn_all,
 )
-from indexer.plans import Action, OnConflict, Plan, Wanted
+from indexer.plans import OnConflict, Wanted
+from indexer.settling import exit_code, settled
 
 if TYPE_CHECKING:
     from indexer.api import Index
     from indexer.asking import Wishes
 
-DEEDS = {
-    Action.QUARANTINE: "moved to the quarantine",
-    Action.HARD: "replaced by hard links to the kept files",
-    Action.SYMLINK: "replaced by symbolic links to the kept files",
-    Action.REFLINK: "made to share the blocks of the kept files",
-}
 Conflicts = Annotated[
     OnConflict | None,
     typer.Option(
@@ -68,6 +60,10 @@ PlanOut = Annotated[str | None, typer.Option("--plan-out", metavar="FILE", help=
 PlanIn = Annotated[
     str | None,
     typer.Option("--plan", metavar="FILE", help="Take the plan from a file; each line is checked anew. - reads it."),
+]
+Reviewed = Annotated[
+    bool,
+    typer.Option("--reviewed", help="Take exactly what was chosen in imgindex review, with the files chosen to stay."),
 ]
 MaxFiles = Annotated[
     int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when the plan has more files.")
@@ -182,6 +178,7 @@ def prune(
     update: Updates = None,
     plan_out: PlanOut = None,
     plan: PlanIn = None,
+    reviewed: Reviewed = False,
     max_files: MaxFiles = None,
     max_share: MaxShare = None,
     yes: Yes = False,
@@ -207,7 +204,10 @@ def prune(
     )
     wishes |= {"class_folders": class_folders, "on_conflict": on_conflict, "link": link}
     _refuse_contradictions(wishes, paths, plan, plan_out, yes=yes)
-    if plan is None:
+    if reviewed:
+        _refuse_undecided(wishes, paths, plan, plan_out)
+        made = pictures.plan_reviewed(**wishes)
+    elif plan is None:
         made = pictures.plan(*(paths or ()), **wishes)
     else:
         made = pictures.plan_from(output.read_lines(plan), protect=protect or (), isolated=isolated)
@@ -215,7 +215,7 @@ def prune(
         output.write_lines(plan_out, pictures.plan_lines(made))
         if plan_out != "-" and not quiet:
             output.warn(f"{showing.totals_text(made.groups, made.wanted)} Written to {output.named(plan_out)}")
-        return _exit(made)
+        return exit_code(made)
     return settled(
         pictures,
         made,
@@ -228,43 +228,6 @@ def prune(
         json=json,
         quiet=quiet,
     )
-
-
-def settled(
-    pictures: Index,
-    made: Plan,
-    *,
-    update: list[str] | None,
-    max_files: int | None = None,
-    max_share: float | None = None,
-    quarantine: str | None = None,
-    yes: bool,
-    isolated: bool = False,
-    json: bool,
-    quiet: bool,
-) -> int:
-    """Shows a plan, carries it out when that is wanted, and gives the exit code."""
-    _show(made, json=json, quiet=quiet)
-    if not yes:
-        return _dry(pictures, made, update, max_files, max_share, isolated=isolated, json=json, quiet=quiet)
-    if not (made.moves or update):
-        warn_all(showing.refused_text(made.refused))
-        return _nothing(made, json=json)
-    with output.progress(wanted=not quiet) as tick:
-        done = pictures.carry_out(
-            made,
-            quarantine=quarantine,
-            max_files=max_files,
-            max_share=max_share,
-            update=update or (),
-            isolated=isolated,
-            tick=tick,
-        )
-    code = told(done, f"{DEEDS[made.action]} as run {done.run_id}", pictures.recovered, json=json, quiet=quiet)
-    if (done.moved or done.updated) and not (json or quiet):
-        free = "" if made.action is not Action.QUARANTINE else " To free the space: imgindex purge"
-        output.print_lines([f"To take it back: imgindex undo {done.run_id}.{free}"])
-    return max(code, _exit(made))
 
 
 def conflicts(
@@ -340,65 +303,17 @@ def _refuse_contradictions(
         raise UsageError(f"--plan FILE decides everything: it cannot go with {', '.join(decided)}", "leave that out")
 
 
+def _refuse_undecided(wishes: Wishes, paths: list[str] | None, plan: str | None, plan_out: str | None) -> None:
+    """Refuses what would decide anew what was decided in a review."""
+    settled = {"isolated", "protect", "class_folders", "on_conflict"}
+    decided = _deciding({name: value for name, value in wishes.items() if name not in settled}, paths, plan_out)
+    decided += ["--plan"] if plan is not None else []
+    if decided:
+        raise UsageError(f"--reviewed decides everything: it cannot go with {', '.join(decided)}", "leave that out")
+
+
 def _deciding(wishes: Mapping[str, object], paths: list[str] | None, plan_out: str | None) -> list[str]:
     """The options and arguments that were given and that decide what a plan is."""
     given = {name: value for name, value in wishes.items() if value != _NOT_GIVEN.get(name, ())}
     names = [f"--{'no-' if value is False else ''}{name.replace('_', '-')}" for name, value in given.items()]
     return [*names, *(["PATH"] if paths else ()), *(["--plan-out"] if plan_out is not None else ())]
-
-
-def _show(plan: Plan, *, json: bool, quiet: bool) -> None:
-    """The plan, and the lines of its file that no longer hold."""
-    if json:
-        for group in showing.plan_json(plan):
-            output.print_json(group)
-    elif not quiet:
-        output.print_lines(showing.plan_text(plan))
-
-
-def _dry(
-    pictures: Index,
-    plan: Plan,
-    update: list[str] | None,
-    max_files: int | None,
-    max_share: float | None,
-    *,
-    isolated: bool,
-    json: bool,
-    quiet: bool,
-) -> int:
-    """What would happen besides: limits, annotation files, lines refused."""
-    warn_all(showing.refused_text(plan.refused))
-    problem = pictures.over_limits(plan, max_files=max_files, max_share=max_share, isolated=isolated)
-    if problem:
-        output.warn(f"with --yes, this would be refused: {problem[0]}")
-        output.warn(f"  {problem[1]}")
-    updates = pictures.updates(plan, update or ())
-    if json:
-        return _nothing(plan, json=True)
-    if not quiet:
-        output.print_lines(showing.updates_text(updates, done=False))
-        if plan.moves:
-            output.print_lines([_HOW[plan.action]])
-    return _exit(plan)
-
-
-_HOW = {
-    Action.QUARANTINE: "Nothing was moved. To move the surplus into the quarantine, add --yes",
-    **dict.fromkeys(
-        (Action.HARD, Action.SYMLINK, Action.REFLINK), "Nothing was changed. To replace the surplus by links, add --yes"
-    ),
-}
-
-
-def _nothing(plan: Plan, *, json: bool) -> int:
-    """The answer of a run that had nothing to do, or was not to do it."""
-    if json:
-        output.print_json(showing.moves_json(MoveReport(None, (), plan.refused, 0.0)))
-    return _exit(plan)
-
-
-def _exit(plan: Plan) -> int:
-    """The exit code for what a plan leaves undone."""
-    left = plan.conflicts and plan.labelling.on_conflict is not OnConflict.SKIP
-    return EXIT_INCOMPLETE if left or plan.refused else EXIT_DONE

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from indexer.conditions import execute_many, files_with_folders, in_places, in_tree, new_id
+from indexer.conditions import execute_many, files_with_folders, in_parts, in_places, in_tree, new_id
 from indexer.groups import Kind, MatchRule, Member
 from indexer.places import Place, joined, relative_to, split
 from indexer.records import Added, Altered, FileState, FolderChanges, KnownFile, RootSummary, Stamp
@@ -264,6 +264,20 @@ def member_at(tx: Connection, bases: Mapping[int, str], path: str) -> Member | N
             row = tx.execute(query.where(_groupable())).first()
             return None if row is None else _member(row, bases)
     return None
+
+
+def members_at(tx: Connection, bases: Mapping[int, str], paths: Iterable[str]) -> dict[str, Member]:
+    """The pictures that the index knows at absolute paths, by path."""
+    below = ((root_id, relative_to(path, base)) for path in paths for root_id, base in bases.items())
+    wanted: dict[tuple[int, str], list[str]] = {}
+    for root_id, found in below:
+        if found:
+            wanted.setdefault((root_id, split(found)[0]), []).append(split(found)[1])
+    members = []
+    for (root_id, parent), names in wanted.items():
+        query = _members().where(folder.c.root_id == root_id, folder.c.path == parent, _groupable())
+        members += [_member(row, bases) for row in in_parts(tx, query, file.c.name, names)]
+    return {member.full_path: member for member in members}
 
 
 def _members(*columns: Any) -> Select[Any]:

@@ -31,7 +31,7 @@ from indexer.records import signed64
 
 APPLICATION_ID = 0x696D6778
 """The letters `imgx`."""
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def path_value(path: str) -> str | bytes:
@@ -186,6 +186,18 @@ decision = Table(
     Column("a_digest", LargeBinary, primary_key=True, doc="less than b_digest"),
     Column("b_digest", LargeBinary, primary_key=True),
     Column("verdict", Text, nullable=False, doc="groups.Verdict"),
+    Column("decided_ns", BigInteger, nullable=False),
+)
+
+choice = Table(
+    "choice",
+    metadata,
+    Column("path", PathText, primary_key=True, nullable=False, doc="relative to the database's folder when below it"),
+    Column("digest", LargeBinary, nullable=False, doc="what the file held when it was reviewed"),
+    Column("keeper", PathText, nullable=False, doc="the file that stays, stored like path"),
+    Column("keeper_digest", LargeBinary, nullable=False),
+    Column("fate", Text, nullable=False, doc="plans.Fate"),
+    Column("kind", Text, nullable=False, doc="groups.Kind"),
     Column("decided_ns", BigInteger, nullable=False),
 )
 

@@ -15,11 +15,12 @@ STORIES = [
     f"{name}.py"
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
-        *("plan", "merging", "replay", "prune", "undo", "purge", "recover", "check_quarantine", "doctor"),
-        *("leaks", "gate", "beside", "rehome", "merge"),
+        *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
+        *("doctor", "leaks", "gate", "beside", "rehome", "merge"),
     )
 ]
 STATEMENTS = (
+    "choices.py",
     "queries.py",
     "roots.py",
     "store.py",
@@ -40,6 +41,7 @@ TRANSACTIONS = (
     "replay.py",
     "gate.py",
     "beside.py",
+    "review.py",
 )
 """They hand transactions from statement to statement, and so name their type."""
 
