@@ -10,6 +10,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from PIL import Image
 from indexer.compare import GRID_PIXELS
 from indexer.decode import MAX_PIXELS, formats, orientation_of, read_stable
 from indexer.groups import Evidence, Kind
+from indexer.hints import BACK, swapped
 from indexer.modes import TRANSPARENT, TURNED, flattened, levelled, upright
 from indexer.recipe import MAX_JPEG_PIXELS
 from indexer.thresholds import CLOSE, THUMBNAIL
@@ -67,6 +69,22 @@ def judge_batch(proposals: Sequence[Proposal], _extra: object = None) -> list[Ju
 
 
 def _judged(proposal: Proposal, seen: dict[str, Shown | None]) -> Judged:
+    """What looking at a pair gives, whichever of the two is the left one.
+
+    Laying the left picture on the right is not quite the same as the other way round. Which way it is done depends on the
+    pictures alone, not on which was indexed first.
+    """
+    (first, second), (file, other) = proposal.thumbnails, proposal.files
+    if first <= second:
+        return _laid(proposal, seen)
+    found = _laid(
+        proposal._replace(hints=swapped(proposal.hints), thumbnails=(second, first), files=(other, file)), seen
+    )
+    return found._replace(likeness=found.likeness and replace(found.likeness, turn=BACK[found.likeness.turn]))
+
+
+def _laid(proposal: Proposal, seen: dict[str, Shown | None]) -> Judged:
+    """What comes of laying the left picture on the right one."""
     left, right = (_thumbnail(jpeg) for jpeg in proposal.thumbnails)
     found = verified(left, right, proposal.hints, THUMBNAIL)
     if found is None or found.kind not in _WHOLE:

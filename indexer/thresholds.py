@@ -97,7 +97,7 @@ the nearest others. It bounds what a folder of thousands of near copies costs.""
 
 MATCHING = Recipe(
     name="match",
-    version=1,
+    version=2,
     parameters=" ".join(
         [
             f"radius {RADIUS} {LOW_RADIUS} {INNER_RADIUS} {STRIP_RADIUS} bits {STRIP_BITS} {LOW_BITS}",
