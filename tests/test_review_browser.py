@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reviewing import Site, served_site, with_groups
 from support import aged, tree
 
 from indexer import Index
+from indexer.drawing import drawn, encoded
 from indexer.entry import run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -30,6 +32,8 @@ NAMES = {
     "\udcff.jpg": "\\xff.jpg",
 }
 """Name on disk, as `os.fsdecode` gives it → what is to be read."""
+
+FILE = "folder_id, name, size, mtime_ns, ctime_ns, inode, unsettled, state, content_id"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 
@@ -81,6 +85,29 @@ def opened(context: BrowserContext, site: Site) -> Page:
     page.goto(site.address)
     expect(page.locator("#title")).to_contain_text("Group 1 of")
     return page
+
+
+def many_pairs(folder: Path, index: Index, count: int) -> Path:
+    """An index of so many copied pictures; but for one pair, there is nothing on disk."""
+    photos = folder / "photos"
+    for place in ("a", "b"):
+        (photos / place).mkdir(parents=True)
+        (photos / place / "00000.jpg").write_bytes(encoded(drawn(1)))
+    index.update(photos, jobs=0)
+    with sqlite3.connect(index.path) as db:
+        names = [row[1] for row in db.execute("PRAGMA table_info(content)") if row[1] not in {"id", "digest", "look"}]
+        rest = ", ".join(names)
+        copied = f"INSERT INTO content (id, digest, {rest}) SELECT ?, randomblob(32), {rest} FROM content WHERE id = 1"  # noqa: S608
+        folders = [row[0] for row in db.execute("SELECT id FROM folder WHERE path <> ''")]
+        for number in range(1, count):
+            key = number + 1_000
+            db.execute(copied, (key,))
+            db.execute("INSERT INTO thumbnail SELECT ?, jpeg FROM thumbnail WHERE content_id = 1", (key,))
+            for at in folders:
+                row = (at, f"{number:05}.jpg", 1, 1, 1, at * 10**6 + key, 0, 1, key)
+                db.execute(f"INSERT INTO file ({FILE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+    db.close()
+    return photos
 
 
 def title(page: Page, text: str) -> None:
@@ -235,3 +262,22 @@ def test_nothing_comes_from_elsewhere(context: BrowserContext, site: Site) -> No
 
     assert {re.sub(r"^(http://[^/]+)/.*", r"\1", url) for url in asked} == {f"http://{site.host}"}
     assert page.url == f"http://{site.host}/"
+
+
+def test_thousands_of_groups_are_rows_only_while_in_view(context: BrowserContext, index: Index, tmp_path: Path) -> None:
+    """The list of 2,000 groups has a screenful of rows wherever it is, and leafing goes from page to page."""
+    photos = many_pairs(tmp_path, index, 2_000)
+    with served_site(index) as site:
+        page = opened(context, site)
+        title(page, "Group 1 of 2,000")
+        for _ in range(60):
+            page.keyboard.press("n")
+        title(page, "Group 61 of 2,000: bytes")
+        page.evaluate("document.querySelector('#list').scrollTop = 1e9")
+        expect(page.locator('#rows [data-at="1999"]')).to_be_visible()
+        rows = page.locator("#rows li").count()
+        page.click('#rows [data-at="1999"]')
+        title(page, "Group 2,000 of 2,000")
+
+    assert rows < 30
+    assert photos.is_dir()

@@ -11,6 +11,7 @@ const panes = [...stage.querySelectorAll(".pane")];
 const pictures = [...stage.querySelectorAll("img")];
 
 let pages = new Map();    // start → groups
+let asked = new Map();    // start → the promise of them
 let found = 0;            // groups that the filters let through
 let decided = 0, all = 0;
 let position = 0;         // of the group that is looked at, among these
@@ -47,16 +48,18 @@ async function ask(path, sent) {
 }
 
 function filters(more = {}) {
-    const asked = new URLSearchParams(more);
-    for (const id of ["kind", "folder", "text"]) if (by(id).value) asked.set(id, by(id).value);
-    for (const id of ["undecided", "conflict"]) if (by(id).checked) asked.set(id, "1");
-    return asked;
+    const query = new URLSearchParams(more);
+    for (const id of ["kind", "folder", "text"]) if (by(id).value) query.set(id, by(id).value);
+    for (const id of ["undecided", "conflict"]) if (by(id).checked) query.set(id, "1");
+    return query;
 }
 
-async function page(start) {
-    const current = generation;
-    if (pages.has(start)) return;
-    pages.set(start, null);
+function page(start) {
+    if (!asked.has(start)) asked.set(start, load(start, generation));
+    return asked.get(start);
+}
+
+async function load(start, current) {
     try {
         const answer = await ask(`/api/groups?${filters({ start, count: PAGE })}`);
         if (current !== generation) return;
@@ -64,7 +67,8 @@ async function page(start) {
         [found, decided, all] = [answer.found, answer.decided, answer.all];
         drawProgress();
     } catch (error) {
-        pages.delete(start);
+        if (current !== generation) return;
+        asked.delete(start);
         say(`Cannot be loaded: ${error.message}.`);
     }
 }
@@ -74,7 +78,7 @@ const card = (index = position) => (pages.get(startOf(index)) ?? [])[index % PAG
 
 function replace(changed) {
     for (const groups of pages.values()) {
-        const at = (groups ?? []).findIndex((one) => one.number === changed.number);
+        const at = groups.findIndex((one) => one.number === changed.number);
         if (at >= 0) groups[at] = changed;
     }
 }
@@ -83,7 +87,7 @@ function replace(changed) {
 
 async function reload(at = 0) {
     generation += 1;
-    pages = new Map();
+    [pages, asked] = [new Map(), new Map()];
     await page(startOf(Math.max(0, at)));
     await go(Math.max(0, Math.min(at, found - 1)));
 }
@@ -93,7 +97,7 @@ function drawList() {
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - 4);
     const last = Math.min(found, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 4);
     for (let start = startOf(first); start < last; start += PAGE) {
-        if (!pages.has(start)) page(start).then(drawList);
+        if (!asked.has(start)) page(start).then(drawList);
     }
     const focused = rows.contains(document.activeElement) ? document.activeElement.dataset.at : null;
     rows.replaceChildren(...Array.from({ length: Math.max(0, last - first) }, (_, at) => row(first + at)));
@@ -126,20 +130,25 @@ function state(group) {
 
 // --- the group that is looked at
 
+let ahead = 0;
 async function go(index) {
     if (index < 0 || index >= found) {
         if (!found) draw();
         return;
     }
-    if (!pages.get(startOf(index))) await page(startOf(index));
     position = index;
+    await page(startOf(index));
+    if (position !== index) return;      // somebody pressed on
     looked = 0;
     look = look === "difference" ? "side" : look;
     view = { zoom: 1, x: 0, y: 0 };
     const at = index * ROW;
     if (at < list.scrollTop || at + ROW > list.scrollTop + list.clientHeight) list.scrollTop = at - list.clientHeight / 3;
     draw();
-    for (const file of card(index + 1)?.files.slice(0, 2) ?? []) new Image().src = `/picture/${file.id}`;
+    clearTimeout(ahead);
+    ahead = setTimeout(() => {           // not while somebody leafs through: requests would wait behind pictures
+        for (const file of card(index + 1)?.files.slice(0, 2) ?? []) new Image().src = `/picture/${file.id}`;
+    }, 300);
 }
 
 function pair() {
@@ -156,7 +165,7 @@ function draw() {
     for (const button of document.querySelectorAll("#actions button")) button.disabled = !group;
     document.querySelector('[data-do="undo"]').disabled = !done.length;
     by("title").textContent = group
-        ? `Group ${position + 1} of ${found.toLocaleString("en")}: ${group.kind}, ${state(group)}`
+        ? `Group ${(position + 1).toLocaleString("en")} of ${found.toLocaleString("en")}: ${group.kind}, ${state(group)}`
         : all ? "No group passes the filters" : "There are no duplicates to review";
     panes.forEach((pane, at) => drawPane(pane, pictures[at], shown[at], group));
     drawLook();
@@ -366,7 +375,7 @@ const KEYS = {
 
 async function act(name) {
     const group = card();
-    if (!group && name !== "undo") return;
+    if (!group && !["next", "previous", "undo"].includes(name)) return;
     await DO[name](group, pair()[1]);
 }
 
