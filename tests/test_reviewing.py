@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from reviewing import Site, with_groups
+from reviewing import Site, pruning, served_site, with_groups
 
 from indexer import Index, reviewing
+from indexer.database import open_for_writing
 from indexer.entry import run
 
 
@@ -94,3 +95,15 @@ def test_no_browser_where_it_would_take_the_terminal(monkeypatch: pytest.MonkeyP
     assert not reviewing._has_screen()
     monkeypatch.setenv("DISPLAY", ":0")
     assert reviewing._has_screen()
+
+
+def test_decision_waits_while_another_run_writes(photos: Path, index: Index) -> None:
+    """A decision that cannot be stored is not lost in silence: the answer says why, and the same one is taken later."""
+    with served_site(index) as site:
+        sent = {"rulings": [pruning(site.groups()[0])]}
+        with open_for_writing(index.path):
+            refused = site.post(sent)
+        taken = site.post(sent)
+
+    assert (refused.status, taken.status) == (503, 200)
+    assert "writ" in refused.value["error"]
