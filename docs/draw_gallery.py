@@ -1,13 +1,15 @@
-"""Draws `docs/pictures/montage.png` and `gallery.png`: what imgindex makes of pictures that are drawn here.
+"""Draws `montage.png`, `gallery.png` and `review.png` in `docs/pictures/`: what imgindex makes of pictures drawn here.
 
     python docs/draw_gallery.py [CHROMIUM]
 
-The page is photographed by a browser without a window; default: chromium.
+The pages are photographed by a browser without a window; default: chromium.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from draw_matching import examples, scene
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from indexer import Index
 from indexer.entry import run
@@ -44,7 +47,7 @@ def pictures() -> Iterator[tuple[str, Image.Image]]:
 
 
 def main(browser: str = "chromium") -> None:
-    """Draws both."""
+    """Draws all three."""
     place = Path(__file__).parent.resolve() / "pictures"
     with tempfile.TemporaryDirectory(prefix="imgindex-") as folder:
         os.chdir(folder)
@@ -58,6 +61,26 @@ def main(browser: str = "chromium") -> None:
         page, profile = f"file://{folder}/gallery.html", f"--user-data-dir={folder}/profile"
         subprocess.run([browser, *BROWSER, profile, "--screenshot=gallery.png", page], check=True, capture_output=True)
         Image.open("gallery.png").convert("RGB").quantize(255).save(place / "gallery.png", optimize=True)
+        photograph_review(browser)
+        Image.open("review.png").convert("RGB").quantize(255).save(place / "review.png", optimize=True)
+
+
+def photograph_review(browser: str) -> None:
+    """Serves the review page of the index here, and takes a picture of it once its pictures are there."""
+    call = [sys.executable, "-m", "indexer", "review", "--no-browser", "--prefer", "photos/lakes"]
+    with (
+        subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server,
+        sync_playwright() as playwright,
+    ):
+        assert server.stdout is not None
+        address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
+        started = playwright.chromium.launch(executable_path=shutil.which(browser), args=list(BROWSER[1:]))
+        page = started.new_page(viewport={"width": 1120, "height": 900})
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path="review.png")
+        started.close()
+        server.terminate()
 
 
 if __name__ == "__main__":
