@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from reviewing import Site, served_site, with_groups
 from support import aged, tree
@@ -47,10 +48,12 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture
-def photos(tmp_path: Path, index: Index) -> Path:
+@pytest.fixture(params=["drawn"])
+def photos(request: pytest.FixtureRequest, tmp_path: Path, index: Index) -> Path:
     """Five groups: a copy each of four pictures, two of them in `more`, and one picture in three sizes."""
     photos = with_groups(tmp_path, index)
+    if request.param == "real":
+        made_of(sorted((request.getfixturevalue("data") / "photos_clothing" / "test").rglob("*.jpg"))[::6], photos)
     for name in ("a/2.jpg", "b/3.jpg"):
         copy = photos / "more" / Path(name).name
         copy.parent.mkdir(exist_ok=True)
@@ -58,6 +61,20 @@ def photos(tmp_path: Path, index: Index) -> Path:
         aged(copy, 500)
     index.update(photos, jobs=0)
     return photos
+
+
+def made_of(real: Sequence[Path], photos: Path) -> None:
+    """Puts real photos in the place of the drawn ones."""
+    for number in range(6):
+        name = f"{'ab'[number % 2]}/{number}.jpg"
+        shutil.copy2(real[number], photos / name)
+        if number < 2:
+            shutil.copyfile(real[number], photos / "z" / f"{number}.jpg")
+    picture = Image.open(real[6]).convert("RGB")
+    for number, share in enumerate((1, 0.75, 0.5)):
+        picture.resize((round(picture.width * share), round(picture.height * share))).save(
+            photos / f"mosaic{number}.png"
+        )
 
 
 @pytest.fixture
@@ -115,6 +132,7 @@ def title(page: Page, text: str) -> None:
     expect(page.locator("#title")).to_contain_text(text)
 
 
+@pytest.mark.parametrize("photos", ["drawn", "real"], indirect=True)
 def test_whole_review_by_keyboard(context: BrowserContext, site: Site, index: Index, photos: Path) -> None:
     """What was chosen by keys, filters and in bulk outlives a reload; prune does exactly that, and undo takes it back."""
     before = tree(photos)
