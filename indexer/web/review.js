@@ -295,9 +295,14 @@ async function rule(rulings, undone) {
 }
 
 async function decide(group, keeper, fates, words) {
-    const here = position;
+    const [here, asking] = [position, generation];
     const made = await rule([{ number: group.number, version: group.version, keeper, fates }], [before(group)]);
     if (!made) return;
+    if (asking !== generation) {         // a filter changed meanwhile: what it loaded may be older than this decision
+        say(words);
+        await reload(position);
+        return;
+    }
     decided += Number(made[0].decided) - Number(group.decided);
     replace(made[0]);
     drawProgress();
