@@ -67,7 +67,7 @@ def made_of(real: Sequence[Path], photos: Path) -> None:
     """Puts real photos in the place of the drawn ones."""
     for number in range(6):
         name = f"{'ab'[number % 2]}/{number}.jpg"
-        shutil.copy2(real[number], photos / name)
+        aged(Path(shutil.copyfile(real[number], photos / name)))  # the data's own dates are those of its delivery
         if number < 2:
             shutil.copyfile(real[number], photos / "z" / f"{number}.jpg")
     picture = Image.open(real[6]).convert("RGB")
