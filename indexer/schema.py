@@ -31,7 +31,7 @@ from indexer.records import signed64
 
 APPLICATION_ID = 0x696D6778
 """The letters `imgx`."""
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 def path_value(path: str) -> str | bytes:
@@ -209,6 +209,29 @@ run = Table(
     Column("started_ns", BigInteger, nullable=False),
     Column("finished_ns", BigInteger),
     Column("counts", Text, nullable=False, doc="a JSON object"),
+    Column("label", Text, doc="what the user calls the scrape"),
+)
+
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False, doc="the run that finished it, as far as there is one"),
+    Column("path", PathText, nullable=False, doc="of a new or changed file, stored like choice.path"),
+    Column("size", BigInteger, nullable=False),
+    Column("content_id", ForeignKey("content.id"), doc="NULL when it could not be read"),
+    Column("outcome", Text, doc="records.Brought, NULL until its content was matched"),
+    Column("known_id", ForeignKey("content.id"), doc="the content that it is known as"),
+)
+Index("arrival_run", arrival.c.run_id)
+Index("arrival_due", arrival.c.id, sqlite_where=arrival.c.outcome.is_(None))
+
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True, doc="of a content that should not be in the data set"),
+    Column("reason", Text, nullable=False),
+    Column("rejected_ns", BigInteger, nullable=False),
 )
 
 identity = Table(
