@@ -22,7 +22,7 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,6 +32,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support import Tree, aged, make_photos, tree
+from warm import Ended, Run, commands
 
 from indexer import Index
 
@@ -59,8 +60,6 @@ COMMANDS = {
 """`recover` is an `index` after a prune that was killed half-way."""
 MOST = {"index": 5, "prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
 """Kill points of each command in the short form, spread evenly over its calls."""
-SKIPPED_OPENS = 0.95
-"""This share of the `openat` calls is the interpreter loading its modules: only the last ones are the command's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +91,19 @@ def survey(*, every: bool, faults: Sequence[str] = ("KILL",), thinned: int = 1) 
         faults: Keys of `FAULTS`.
         thinned: Only each so-many-th of a sample.
     """
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, commands() as run:
         for command in COMMANDS:
             base = Path(place) / f"{command.replace(' ', '-')}-base"
-            original = _prepare(base, command)
-            for number, (system_call, at) in enumerate(_points(base, command, every=every)[::thinned]):
+            original = _prepare(run, base, command)
+            for number, (system_call, at) in enumerate(_points(run, base, command, every=every)[::thinned]):
                 for fault in faults if every else [faults[number % len(faults)]]:
                     work = Path(place) / "work"
                     shutil.rmtree(work, ignore_errors=True)
                     shutil.copytree(base, work, symlinks=True, copy_function=_copy)
-                    done = _injected(work, command, fault, system_call, at)
-                    if fault != "KILL" or done.returncode in {-9, 137}:
+                    done = _injected(run, work, command, fault, system_call, at)
+                    if fault != "KILL" or done.returncode == -signal.SIGKILL:
                         point = command, fault, system_call, at
-                        yield _judge(work, original, point, clear=b"Traceback" not in done.stderr)
+                        yield _judge(work, original, point, clear="Traceback" not in done.stderr)
 
 
 def score(faults: list[Fault]) -> str:
@@ -120,7 +119,7 @@ def _copy(source: str, target: str) -> None:
     shutil.copy2(source, target)
 
 
-def _prepare(base: Path, command: str) -> Tree:
+def _prepare(run: Run, base: Path, command: str) -> Tree:
     """The data set, indexed, and in the state in which the command finds it."""
     photos = make_photos(base / "photos")
     for number in range(5):
@@ -141,28 +140,26 @@ def _prepare(base: Path, command: str) -> Tree:
     if command in {"undo", "purge"}:
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
     if command == "recover":
-        _injected(base, "prune", "KILL", "renameat2", 5)
+        _injected(run, base, "prune", "KILL", "renameat2", 5)
     return original
 
 
 def _arguments(work: Path, command: str) -> list[str]:
     words = [word.replace("{photos}", str(work / "photos")) for word in COMMANDS[command]]
-    return [sys.executable, "-m", "indexer", *words, "--quiet", "--db", str(work / "imgindex.db")]
+    return [*words, "--quiet", "--db", str(work / "imgindex.db")]
 
 
-def _points(base: Path, command: str, *, every: bool) -> list[tuple[str, int]]:
+def _points(run: Run, base: Path, command: str, *, every: bool) -> list[tuple[str, int]]:
     """The kill points of a command: system calls with the number of the call."""
-    found = []
-    for system_call, calls in _count_calls(base, command).items():
-        first = int(calls * SKIPPED_OPENS) if system_call == "openat" else 1
-        found += [(system_call, at) for at in range(max(1, first), calls + 1)]
+    counted = _count_calls(run, base, command)
+    found = [(system_call, at) for system_call, calls in counted.items() for at in range(1, calls + 1)]
     most = MOST[command]
     if every or len(found) <= most:
         return found
     return sorted({found[round(step * (len(found) - 1) / (most - 1))] for step in range(most)})
 
 
-def _count_calls(base: Path, command: str) -> dict[str, int]:
+def _count_calls(run: Run, base: Path, command: str) -> dict[str, int]:
     """How often a command makes each system call."""
     work = base.parent / "work"
     shutil.rmtree(work, ignore_errors=True)
@@ -170,9 +167,7 @@ def _count_calls(base: Path, command: str) -> dict[str, int]:
     if command == "undo of links":
         _link(work)
     trace = base.parent / "trace"
-    watched = f"trace={','.join(SYSTEM_CALLS)}"
-    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", watched, "--", *_arguments(work, command)]
-    subprocess.run(strace, check=False, env=_environment())
+    run(_arguments(work, command), ["-o", str(trace), "-e", f"trace={','.join(SYSTEM_CALLS)}"])
     lines = trace.read_text().splitlines()
     counted = {call: sum(f" {call}(" in line for line in lines) for call in SYSTEM_CALLS}
     return {call: number for call, number in counted.items() if number}
@@ -185,20 +180,12 @@ def _link(work: Path) -> None:
     index.carry_out(index.plan(link="hard"))
 
 
-def _injected(work: Path, command: str, fault: str, system_call: str, at: int) -> subprocess.CompletedProcess[bytes]:
+def _injected(run: Run, work: Path, command: str, fault: str, system_call: str, at: int) -> Ended:
     """Runs a command to which something happens at the k-th call, unless it ends before."""
     if command == "undo of links":
         _link(work)
     injection = f"inject={system_call}:{FAULTS[fault]}:when={at}"
-    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}", "-e", injection, "--"]
-    listening = ["env", "--default-signal=INT"]  # which a shell's background ignores
-    return subprocess.run(
-        [*strace, *listening, *_arguments(work, command)], check=False, env=_environment(), capture_output=True
-    )
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return run(_arguments(work, command), ["-o", os.devnull, "-e", f"trace={system_call}", "-e", injection])
 
 
 def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clear: bool) -> Fault:
