@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, and_, case, func, literal_column, select, update
@@ -131,6 +131,21 @@ def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, list[Place]]
         for row in in_parts(tx, query, content.c.id, wanted):
             found.setdefault(row.id, []).append((row.root_id, joined(row.path, row.name)))
     return found
+
+
+def move(tx: Connection, moved: Callable[[str], str]) -> None:
+    """Rewrites the paths of what arrived.
+
+    Args:
+        tx: A writing transaction.
+        moved: Gives the stored path that one has now.
+    """
+    last = 0
+    query = select(arrival.c.id, arrival.c.path).order_by(arrival.c.id).limit(PAGE)
+    while rows := tx.execute(query.where(arrival.c.id > last)).all():
+        last = rows[-1].id
+        news = ((path_value(new), key) for key, path in rows if (new := moved(path)) != path)
+        execute_many(tx, "UPDATE arrival SET path = ? WHERE id = ?", list(news))
 
 
 def _is_due() -> Any:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+LAST = "last"
+"""Means the newest finished run."""
+
 
 class Brought(StrEnum):
     """What a file brought that is new, or whose content is; the first that is true counts."""

@@ -61,7 +61,9 @@ def _outcome(own: Known, related: _Related, there: Container[int]) -> _Answer:
     """
     same = [one for one in related if one[0].kind is Kind.SAME]
     shown = [one for one in related if one[1].content_id in there]
-    return _returned(own, same) or _shown(own, shown, there) or _seen(own, same) or _akin(shown)
+    before = [one for one in shown if one[1].kept]
+    akin = _akin(before) or _akin(shown) or (Brought.NEW, None)
+    return _returned(own, same) or _shown(own, shown, there) or _seen(own, same) or akin
 
 
 def _returned(own: Known, same: _Related) -> _Answer | None:
@@ -90,13 +92,13 @@ def _seen(own: Known, same: _Related) -> _Answer | None:
     return (Brought.SEEN, _nearest(gone)) if gone else None
 
 
-def _akin(shown: _Related) -> _Answer:
-    """What shows another file's picture altered, or none."""
+def _akin(shown: _Related) -> _Answer | None:
+    """What shows another file's picture altered."""
     for kind, outcome in _ALTERED.items():
         found = [one for one in shown if one[0].kind is kind]
         if found:
             return outcome, _nearest(found)
-    return Brought.NEW, None
+    return None
 
 
 def _nearest(related: _Related) -> int:

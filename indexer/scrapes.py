@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from indexer import arrivals, ledger, queries
-from indexer.brought import Arrival, Brought, Scrape, ScrapeReport, Tally
+from indexer.brought import LAST, Arrival, Brought, Scrape, ScrapeReport, Tally
 from indexer.database import Database
 from indexer.errors import UsageError
 from indexer.places import joined, relative_to, split
 from indexer.records import RunSummary
 from indexer.text import printable
 
-LAST = "last"
-"""The newest finished run."""
 BETWEEN = ".."
 LABEL_LENGTH = 200
 NAMED = 5

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from indexer import scrapes
-from indexer.brought import Arrival, Brought, Scrape, ScrapeReport
+from indexer.brought import LAST, Arrival, Brought, Scrape, ScrapeReport
 from indexer.guarding import Guarding
-from indexer.scrapes import LAST
 
 
 class Scraping(Guarding):
