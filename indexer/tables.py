@@ -56,7 +56,7 @@ def _totals(totals: Tally) -> Html:
         )
         for outcome in came(totals.files)
     )
-    return _table(("outcome", "files", "share", "bytes", "what it is"), rows)
+    return _table("What came", ("outcome", "files", "share", "bytes", "what it is"), rows)
 
 
 def _folders(report: ScrapeReport) -> list[Html]:
@@ -71,7 +71,7 @@ def _folders(report: ScrapeReport) -> list[Html]:
     )
     left = len(report.folders) - MOST_FOLDERS
     more = [element("p", f"and {count_text(left, 'folder')} more", class_="dim")] if left > 0 else []
-    return [_table(("folder", "files", *map(str, columns)), rows), *more]
+    return [_table("Folder by folder", ("folder", "files", *map(str, columns)), rows), *more]
 
 
 def _trend(report: ScrapeReport, scrapes: Sequence[Scrape]) -> Html:
@@ -87,7 +87,7 @@ def _trend(report: ScrapeReport, scrapes: Sequence[Scrape]) -> Html:
         )
         for one in scrapes
     )
-    return _table(("run", "started", "label", "files", "new", "share of the largest"), rows)
+    return _table("Run by run", ("run", "started", "label", "files", "new", "share of the largest"), rows)
 
 
 def _here() -> Html:
@@ -105,10 +105,10 @@ def _bar(one: Scrape, most: int) -> Html:
     return element("svg", *parts, viewBox=f"0 0 {BAR} 12", class_="bar", aria_hidden="true")
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[Html]]) -> Html:
+def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[Html]]) -> Html:
     top = element("thead", element("tr", *(_head(head, scope="col") for head in heads)))
     table = element("table", top, element("tbody", *(element("tr", *row) for row in rows)))
-    return element("div", table, class_="wide", tabindex=0, role="region", aria_label="table")
+    return element("div", table, class_="wide", tabindex=0, role="region", aria_label=title)
 
 
 def _head(words: str, *, scope: str) -> Html:
