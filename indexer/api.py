@@ -32,7 +32,6 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
-from indexer.guarding import Guarding
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -51,11 +50,13 @@ from indexer.records import (
     no_progress,
 )
 from indexer.review import Review
+from indexer.scrapes import checked_label
+from indexer.scraping import Scraping
 
 __all__ = ["Index", "Path"]
 
 
-class Index(Guarding):
+class Index(Scraping):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
@@ -75,6 +76,7 @@ class Index(Guarding):
         confirm_missing: bool = False,
         max_file_bytes: int = MAX_FILE_BYTES,
         one_file_system: bool = False,
+        label: str | None = None,
         jobs: int | None = None,
         tick: Tick = no_progress,
     ) -> IndexReport:
@@ -89,13 +91,14 @@ class Index(Guarding):
             confirm_missing: Believe that many or all files of a folder are gone.
             max_file_bytes: A larger file is not read, and counts as unreadable.
             one_file_system: Do not enter folders below those given where another file system is mounted.
+            label: What the run is called: `report` takes the name. Several runs may have one.
             jobs: Worker processes, None for one a processor, 0 to decode in this process.
             tick: Called with a stage, the files done since the last call, and the files in all when known.
 
         Raises:
             SafetyError: When a folder is missing.
-            UsageError: When there is no folder, a listed file lies outside the folders, or a folder shows the kernel or
-                files that are indexed under another name.
+            UsageError: When there is no folder, a listed file lies outside the folders, a folder shows the kernel or files
+                that are indexed under another name, or the label cannot be one.
             DatabaseError: When the database cannot be used.
             LockedError: When another run is writing.
         """
@@ -109,6 +112,7 @@ class Index(Guarding):
             confirm_missing=confirm_missing,
             max_file_bytes=max_file_bytes,
             one_file_system=one_file_system,
+            label=checked_label(label),
         )
         with self._writing() as database, local_pool(jobs) as executor:
             recover.notice_returned(database)

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, keeping, leaking, output, pruning, report, reviewing, showing, upkeep
+from indexer import (
+    __version__,
+    judging,
+    keeping,
+    leaking,
+    output,
+    pruning,
+    report,
+    reporting,
+    reviewing,
+    showing,
+    upkeep,
+)
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -65,6 +77,7 @@ def _top(
 
 @app.command(
     epilog="\b\nExamples:\n  imgindex index photos/\n  imgindex index photos/ --exclude 'thumb*' --json\n"
+    "  imgindex index photos/ --label 2026-11-22-bing && imgindex report 2026-11-22-bing\n"
     "  find photos/ -name '*.jpg' -print0 | imgindex index photos/ --files-from - -0\n\n" + EXITS
 )
 def index(
@@ -92,6 +105,9 @@ def index(
     one_file_system: Annotated[
         bool, typer.Option("--one-file-system", help="Do not enter folders where another file system is mounted.")
     ] = False,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Call the run so: imgindex report NAME says what it brought.")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     wait: Wait = False,
@@ -113,6 +129,7 @@ def index(
             confirm_missing=confirm_missing,
             max_file_bytes=size_from(max_file_size),
             one_file_system=one_file_system,
+            label=label,
             jobs=jobs,
             tick=tick,
         )
@@ -151,6 +168,11 @@ app.command(
     "  imgindex leaks --split train=train.txt --split val=val.txt --kinds bytes,same --json\n"
     "  imgindex leaks --split train=train/ --split test=test/ --pin test --fix --yes\n\n" + EXITS
 )(leaking.leaks)
+app.command(
+    epilog="\b\nExamples:\n  imgindex report\n  imgindex report 2026-11-22-bing --by folder\n"
+    "  imgindex report 3..last --html report.html\n  imgindex report --files --only new,better --json | jq .path\n"
+    "  imgindex report --trend\n\n" + EXITS
+)(reporting.report)
 app.command(
     epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
 )(judging.similar)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection
 
-from indexer import matches, queries, store
+from indexer import arrivals, matches, queries, store
 from indexer.beside import Asked, compared
 from indexer.database import Database
 from indexer.executors import Executor, outcomes
@@ -138,6 +138,7 @@ class Gate:
             if answers[-1].is_new:
                 store.keep_contents(tx, [one.outcome], recipe_id)
                 content_id = next(iter(matches.contents_of(tx, one.outcome.digest, b"")))
+                arrivals.promise(tx, content_id)
                 mates.add(hashes_of([content_id], [True], found.phash, found.views))
         return answers
 

@@ -105,9 +105,9 @@ def live_files(tx: Connection, file_ids: Iterable[int]) -> dict[int, bytes]:
     return {row.id: row.digest for row in in_parts(tx, query, file.c.id, file_ids)}
 
 
-def start_run(tx: Connection, command: str, started_ns: int) -> int:
+def start_run(tx: Connection, command: str, started_ns: int, label: str | None = None) -> int:
     """The id of a new run."""
-    values = {"command": command, "started_ns": started_ns, "counts": "{}"}
+    values = {"command": command, "started_ns": started_ns, "counts": "{}", "label": label}
     return new_id(tx.execute(insert(run).values(values)))
 
 
@@ -122,10 +122,17 @@ def runs(tx: Connection, limit: int) -> list[RunSummary]:
     returned = (journal.c.run_id == run.c.id, journal.c.state == MoveState.RESTORED, journal.c.owner_id.is_(None))
     back = select(func.count()).select_from(journal).where(*returned).scalar_subquery().label("back")
     rows = tx.execute(select(run, back).order_by(run.c.id.desc()).limit(limit))
-    return [
-        RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts), row.back)
-        for row in rows
-    ]
+    return [_summary(row, row.back) for row in rows]
+
+
+def index_runs(tx: Connection) -> list[RunSummary]:
+    """All runs of `index`, oldest first."""
+    return [_summary(row) for row in tx.execute(select(run).where(run.c.command == "index").order_by(run.c.id))]
+
+
+def _summary(row: Any, brought_back: int = 0) -> RunSummary:
+    counts = json.loads(row.counts)
+    return RunSummary(row.id, row.command, row.started_ns, row.finished_ns, counts, brought_back, row.label)
 
 
 def newest_run_with(tx: Connection, state: MoveState) -> int | None:
@@ -185,8 +192,7 @@ def carried_out(tx: Connection, command: str) -> int | None:
 
 def runs_since(tx: Connection, run_id: int) -> list[RunSummary]:
     """The runs after one, oldest first."""
-    rows = tx.execute(select(run).where(run.c.id > run_id).order_by(run.c.id))
-    return [RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts)) for row in rows]
+    return [_summary(row) for row in tx.execute(select(run).where(run.c.id > run_id).order_by(run.c.id))]
 
 
 def newest_run(tx: Connection) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, in_parts, new_id
@@ -170,15 +170,27 @@ def dhashes(tx: Connection, content_ids: Iterable[int]) -> dict[int, int]:
 def links(tx: Connection) -> list[Linked]:
     """All matches, by the looks of their contents."""
     first, second = content.alias("first"), content.alias("second")
-    query = (
+    return [_linked(row) for row in tx.execute(_links(first, second))]
+
+
+def links_of(tx: Connection, looks: Iterable[bytes]) -> list[Linked]:
+    """The matches of pictures of some looks; those of two of them come twice."""
+    first, second = content.alias("first"), content.alias("second")
+    wanted, query = list(looks), _links(first, second)
+    return [_linked(row) for end in (first, second) for row in in_parts(tx, query, end.c.look, wanted)]
+
+
+def _links(first: Any, second: Any) -> Select[Any]:
+    """Matches with the looks of their contents."""
+    return (
         select(match, first.c.look.label("a_look"), second.c.look.label("b_look"))
         .join(first, first.c.id == match.c.a_id)
         .join(second, second.c.id == match.c.b_id)
     )
-    return [
-        Linked((row.a_look, row.b_look), Kind(row.kind), row.bits, row.structure, Evidence(row.evidence))
-        for row in tx.execute(query)
-    ]
+
+
+def _linked(row: Any) -> Linked:
+    return Linked((row.a_look, row.b_look), Kind(row.kind), row.bits, row.structure, Evidence(row.evidence))
 
 
 # --- decisions

@@ -254,6 +254,8 @@ class IndexReport:
     """Why what seemed gone was not believed, one sentence a root."""
     notes: tuple[str, ...] = ()
     """What else is worth knowing, a sentence each."""
+    label: str | None = None
+    """What the user calls the run."""
 
     @property
     def counts(self) -> dict[str, int | float]:
@@ -285,6 +287,7 @@ class RunSummary:
     counts: Mapping[str, Any] = field(default_factory=dict)
     brought_back: int = 0
     """Pictures and annotation files of a prune that came back since."""
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +368,8 @@ class IndexRequest:
     confirm_missing: bool = False
     max_file_bytes: int = MAX_FILE_BYTES
     one_file_system: bool = False
+    label: str | None = None
+    """What the run is called."""
 
 
 Tick = Callable[[str, int, int | None], None]

@@ -54,7 +54,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 
 def index_text(report: IndexReport) -> Iterator[str]:
-    """What an index run found, in two lines."""
+    """What an index run found, in two lines, and what to type to hear more."""
     yield (
         f"{count_text(report.files, 'file')}: {report.new:,} new, {report.changed:,} changed, {report.moved:,} moved,"
         f" {report.unchanged:,} unchanged; {report.gone:,} gone, {report.unreadable:,} unreadable"
@@ -64,11 +64,13 @@ def index_text(report: IndexReport) -> Iterator[str]:
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
+    if report.new + report.changed and (report.label is not None or report.unchanged):
+        yield "To see what of this is new, and what was known: imgindex report"
 
 
 def index_json(report: IndexReport) -> dict[str, Any]:
-    """The counts of an index run as an object."""
-    return dict(report.counts)
+    """The counts of an index run, and its label, as an object."""
+    return {**report.counts, "label": report.label}
 
 
 def unreadable_text(files: Iterable[UnreadableFile]) -> Iterator[str]:
@@ -148,10 +150,14 @@ def history_text(runs: Iterable[RunSummary]) -> Iterator[str]:
         counts = ", ".join(f"{name} {value:,}" for name, value in run.counts.items() if value)
         state = counts if run.finished_ns else "interrupted"
         state += f"; {run.brought_back:,} brought back since" if run.brought_back else ""
+        state = f"{printable(run.label)}: {state}" if run.label is not None else state
         yield f"{run.run_id:>5}  {time_text(run.started_ns)}  {run.command:10}  {state}"
 
 
 def run_json(run: RunSummary) -> dict[str, Any]:
-    """A run as an object: `run`, `command`, `started`, `finished` (nanoseconds since 1970), `counts`, `brought_back`."""
+    """A run as an object: `run`, `command`, `started`, `finished`, `counts`, `brought_back`, `label`.
+
+    Times are nanoseconds since 1970.
+    """
     ends = {"run": run.run_id, "command": run.command, "started": run.started_ns, "finished": run.finished_ns}
-    return {**ends, "counts": dict(run.counts), "brought_back": run.brought_back}
+    return {**ends, "counts": dict(run.counts), "brought_back": run.brought_back, "label": run.label}

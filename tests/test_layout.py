@@ -16,10 +16,11 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
-        *("doctor", "leaks", "gate", "beside", "rehome", "merge"),
+        *("doctor", "leaks", "gate", "beside", "rehome", "merge", "reading", "assess", "scrapes"),
     )
 ]
 STATEMENTS = (
+    "arrivals.py",
     "choices.py",
     "queries.py",
     "roots.py",
@@ -34,6 +35,7 @@ STATEMENTS = (
 TRANSACTIONS = (
     "index.py",
     "admit.py",
+    "assess.py",
     "batches.py",
     "find.py",
     "prune.py",
