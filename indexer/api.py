@@ -32,7 +32,7 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
-from indexer.guarding import Guarding
+from indexer.improving import Improving
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -55,7 +55,7 @@ from indexer.review import Review
 __all__ = ["Index", "Path"]
 
 
-class Index(Guarding):
+class Index(Improving):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
