@@ -32,6 +32,7 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
+from indexer.improving import Improving
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -51,12 +52,11 @@ from indexer.records import (
 )
 from indexer.review import Review
 from indexer.scrapes import checked_label
-from indexer.scraping import Scraping
 
 __all__ = ["Index", "Path"]
 
 
-class Index(Scraping):
+class Index(Improving):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.

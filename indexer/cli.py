@@ -21,6 +21,7 @@ from indexer import (
     reporting,
     reviewing,
     showing,
+    upgrading,
     upkeep,
 )
 from indexer.errors import (
@@ -156,6 +157,11 @@ app.command(
     "  imgindex prune --plan plan.jsonl --yes\n"
     "  imgindex prune --reviewed --yes            what was chosen in imgindex review\n\n" + EXITS
 )(pruning.prune)
+app.command(
+    epilog="\b\nExamples:\n  imgindex upgrades                          show what came in a larger version\n"
+    "  imgindex upgrades scrape-3/ --yes          put it in place; imgindex undo brings the old ones back\n"
+    "  imgindex upgrades --protect test/ --json\n\n" + EXITS
+)(upgrading.upgrades)
 app.command(
     epilog="\b\nExamples:\n  imgindex review\n  imgindex review photos/cats --kinds edited --no-browser\n"
     "  imgindex prune --reviewed                  what would be moved then\n\n" + EXITS

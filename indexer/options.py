@@ -96,6 +96,24 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 Wait = Annotated[
     bool, typer.Option("--wait", help="While another run writes to the index, wait for it; without this, exit code 5.")
 ]
+MaxFiles = Annotated[
+    int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when the plan has more files.")
+]
+MaxShare = Annotated[
+    float | None,
+    typer.Option(
+        "--max-share",
+        min=0,
+        max=1,
+        metavar="X",
+        help="Move nothing when the plan takes a larger share of a folder that was indexed; default: 0.5.",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")]
+Quarantine = Annotated[
+    str | None,
+    typer.Option("--quarantine", metavar="DIR", help="Where the surplus goes; default: beside each indexed folder."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
 
 

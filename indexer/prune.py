@@ -20,13 +20,14 @@ from indexer import annotate, ledger, queries
 from indexer.confirm import confirm
 from indexer.database import Database
 from indexer.deeds import do, state_after
+from indexer.diff import is_unsettled
 from indexer.errors import SafetyError, UsageError
 from indexer.intents import Run, deed_of, text_entry
-from indexer.journal import batches, finished, row_of, started, sync, told, write_states
+from indexer.journal import batches, finished, is_replacement, row_of, started, sync, told, write_states
 from indexer.manifest import write_manifest
 from indexer.moves import Checked, Deed, Done, Moved, MoveReport, MoveState, Updated
 from indexer.plans import Limits, Plan, Refused, Rewrite
-from indexer.quarantine import make_batch_folder, quarantine_for
+from indexer.quarantine import make_batch_folder, quarantine_for, stamp_of_payload
 from indexer.records import Tick, no_progress
 from indexer.rewrites import rewrite
 from indexer.text import count_text, printable
@@ -79,6 +80,8 @@ def carry_out(
 
 def command_of(plan: Plan) -> str:
     """What `history` calls the run of a plan."""
+    if any(move.renames for move in plan.moves):
+        return "upgrades"
     return f"prune plan {plan.plan_id}" if plan.plan_id else "prune"
 
 
@@ -131,13 +134,14 @@ def _carry_out_batch(
     if not deeds:
         return list(refused)
     entries = [entry for deed in deeds for entry in deed.entries]
-    for folder in sorted({entry.quarantine for entry in entries}):
-        write_manifest(folder, (entry for entry in entries if entry.quarantine == folder))
+    for folder in sorted({deed.picture.quarantine for deed in deeds}):
+        here = (deed for deed in deeds if deed.picture.quarantine == folder)
+        write_manifest(folder, (entry for deed in here for entry in deed.entries))
     answers = [(deed, do(deed)) for deed in deeds]
     sync(entries)
     with database.writing(durable=True) as tx:
         for deed, done in answers:
-            _write_result(tx, deed, done)
+            _write_result(tx, bases, deed, done)
     return [*refused, *(told(deed.picture, done.refused, len(deed.sidecars)) for deed, done in answers)]
 
 
@@ -166,16 +170,24 @@ def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], l
     """Why the index is against a move, empty when it is not."""
     if alive.get(checked.move.keeper.file_id) != checked.move.keeper.digest:
         return "the index no longer knows its keeper as it was"
-    if database.stored(checked.move.surplus.member.full_path) in led_to:
+    going = [checked.move.surplus.member.full_path, *(rename.full_path for rename in checked.move.renames)]
+    if any(database.stored(path) in led_to for path in going):
         return "symbolic links lead to it: undo the run that made them first"
     return ""
 
 
-def _write_result(tx: Connection, deed: Deed, done: Done) -> None:
+def _write_result(tx: Connection, bases: Mapping[int, str], deed: Deed, done: Done) -> None:
     """Writes down where the files of a deed are now."""
     ledger.journal_set(tx, done.states)
     if done.states[deed.picture.entry_id] is MoveState.MOVED:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
+    now_ns = time.time_ns()
+    for entry in filter(is_replacement, deed.renames):
+        stamp = stamp_of_payload(entry) if done.states[entry.entry_id] is MoveState.MOVED else None
+        if stamp:
+            unsettled = is_unsettled(stamp.mtime_ns, stamp.ctime_ns, now_ns)
+            places = entry.full_path, entry.payload_path
+            ledger.relocate_path(tx, bases, places, stamp, unsettled=unsettled, file_id=entry.extra["takes_id"])
 
 
 def _updated(database: Database, run: Run, bases: Mapping[int, str], path: str) -> Iterator[Updated | Refused]:

@@ -13,6 +13,9 @@ everything is undone, and the data set is indexed again. After each fault it mus
     I1  every content that existed exists, under the root or in the quarantine; after a prune, each picture under the root
     I3  after recovery and undo, paths, bytes, permission bits and modification times are those of the beginning
     I4  the index equals the disk: a new run finds nothing new or gone, the quarantine is empty and nothing else is left
+
+In another data set, some pictures came in a larger version later. After recovery, each of these was put in place with its
+captions, or is where it came; never something between.
 """
 
 from __future__ import annotations
@@ -32,9 +35,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support import Tree, aged, make_photos, tree
+from upgrading import put, shrunk
 from warm import Ended, Run, commands
 
 from indexer import Index
+from indexer.drawing import drawn
 
 SYSTEM_CALLS = (
     "write", "pwrite64", "rename", "renameat", "renameat2", "link", "linkat", "symlinkat", "unlink", "unlinkat", "fsync",
@@ -56,9 +61,22 @@ COMMANDS = {
     "link": ("prune", "--yes", "--link", "hard"),
     "undo of links": ("undo",),
     "symlink": ("prune", "--yes", "--link", "symlink"),
+    "upgrades": ("upgrades", "--yes"),
+    "undo of upgrades": ("undo",),
 }
 """`recover` is an `index` after a prune that was killed half-way."""
-MOST = {"index": 5, "prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
+MOST = {
+    "index": 5,
+    "prune": 16,
+    "undo": 10,
+    "purge": 4,
+    "recover": 6,
+    "link": 6,
+    "undo of links": 5,
+    "symlink": 3,
+    "upgrades": 10,
+    "undo of upgrades": 8,
+}
 """Kill points of each command in the short form, spread evenly over its calls."""
 
 
@@ -121,6 +139,8 @@ def _copy(source: str, target: str) -> None:
 
 def _prepare(run: Run, base: Path, command: str) -> Tree:
     """The data set, indexed, and in the state in which the command finds it."""
+    if command in _UPGRADES:
+        return _prepare_upgrades(base, command)
     photos = make_photos(base / "photos")
     for number in range(5):
         source = photos / "ab"[number % 2] / f"{number}.jpg"
@@ -142,6 +162,46 @@ def _prepare(run: Run, base: Path, command: str) -> Tree:
     if command == "recover":
         _injected(run, base, "prune", "KILL", "renameat2", 5)
     return original
+
+
+_UPGRADES = ("upgrades", "undo of upgrades")
+_CAME = {0: "jpg", 1: "png", 4: "webp"}
+"""Numbers of drawn pictures that came in a larger version, and its format; the first brings a caption that is there."""
+
+
+def _prepare_upgrades(base: Path, command: str) -> Tree:
+    """Small pictures, and then larger ones, one with a caption that the small one has, one with one that it lacks."""
+    photos, index = base / "photos", Index(base / "imgindex.db")
+    for number in (*_CAME, 5):
+        put(photos / f"cat/{number}.jpg", shrunk(number), caption="a cat\n" if number != 4 else None)
+    (photos / "cat/1.jpg.xmp").write_text("<x/>")
+    index.update(photos, jobs=0)
+    for number, ending in _CAME.items():
+        put(photos / f"new/{number}.{ending}", drawn(number), {"jpg": "JPEG"}.get(ending, ending.upper()))
+    for number in (0, 4):
+        (photos / f"new/{number}.txt").write_text("a cat\n")
+    index.update(photos, jobs=0)
+    original = tree(photos)
+    if command != "upgrades":
+        index.upgrade(index.upgrades())
+    return original
+
+
+def _halves(photos: Path) -> int:
+    """How many upgrades are neither done nor undone."""
+    names = {str(path.relative_to(photos)) for path in photos.rglob("*") if path.is_file()}
+    before = {
+        0: {"cat/0.jpg", "cat/0.txt", "new/0.jpg", "new/0.txt"},
+        1: {"cat/1.jpg", "cat/1.txt", "cat/1.jpg.xmp", "new/1.png"},
+        4: {"cat/4.jpg", "new/4.webp", "new/4.txt"},
+    }
+    after = {
+        0: {"cat/0.jpg", "cat/0.txt"},
+        1: {"cat/1.png", "cat/1.txt", "cat/1.png.xmp"},
+        4: {"cat/4.webp", "cat/4.txt"},
+    }
+    found = {number: {name for name in names if f"/{number}." in name} for number in _CAME}
+    return sum(found[number] not in (before[number], after[number]) for number in _CAME)
 
 
 def _arguments(work: Path, command: str) -> list[str]:
@@ -193,24 +253,31 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
     command, fault, system_call, at = point
     photos = work / "photos"
     wanted = {hashlib.sha256(data).digest() for data, _mode, _mtime in original.values()}
-    pictures = {hashlib.sha256(file[0]).digest() for path, file in original.items() if path.endswith(".jpg")}
+    pictures = {
+        hashlib.sha256(file[0]).digest() for path, file in original.items() if path.endswith((".jpg", ".png", ".webp"))
+    }
     if command == "purge":  # former versions and captions of what was purged are gone for good, as they should be
         wanted = pictures
     lost = len(wanted - _digests(work))
     index = Index(work / "imgindex.db")
     if Path(index.path).exists():
         index.recover()
+    halves = _halves(photos) if command in _UPGRADES else 0
     if command == "index":
         index.update(photos, jobs=0)
     if command in {"prune", "recover"}:
         index.update(photos, jobs=0)
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
         lost += len(pictures - _digests(photos))
+    if command == "upgrades":
+        index.update(photos, jobs=0)
+        index.upgrade(index.upgrades())
+        halves += len(index.upgrades())
     while _undone(index):
         pass
-    exact = tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
+    exact = not halves and tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
     report = index.update(photos, jobs=0)
-    found = len(list(photos.rglob("*.jpg")))
+    found = sum(path.suffix in {".jpg", ".png", ".webp"} for path in photos.rglob("*"))
     equal = (report.files, report.new, report.gone) == (found, 0, 0) and not index.verify_quarantine()[1]
     left = list(work.rglob("*.part"))
     return Fault(command, fault, system_call, at, lost, exact, equal and not left, clear)
