@@ -22,6 +22,7 @@ from indexer import (
     purge,
     queries,
     recover,
+    rejects,
     replay,
     reviewed,
     similar,
@@ -32,7 +33,6 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
-from indexer.guarding import Guarding
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -50,12 +50,13 @@ from indexer.records import (
     UnreadableFile,
     no_progress,
 )
+from indexer.remembering import Remembering
 from indexer.review import Review
 
 __all__ = ["Index", "Path"]
 
 
-class Index(Guarding):
+class Index(Remembering):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
@@ -318,6 +319,7 @@ class Index(Guarding):
                 due=store.count_due(tx, ()),
                 quarantined=count,
                 quarantined_bytes=size,
+                rejected=rejects.count_marks(tx),
             )
 
     def backup(self, target: Path, *, tick: Tick = no_progress) -> int:

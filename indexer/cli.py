@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import __version__, judging, keeping, leaking, output, pruning, report, reviewing, showing, upkeep
+from indexer import (
+    __version__,
+    judging,
+    keeping,
+    leaking,
+    output,
+    pruning,
+    rejecting,
+    report,
+    reviewing,
+    showing,
+    upkeep,
+)
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -123,6 +135,7 @@ def index(
         output.print_json(report.index_json(found))
     elif not quiet:
         output.print_lines(report.index_text(found))
+        output.print_lines(report.returned_text(pictures.returned()))
     return _index_exit(found, pictures.recovered)
 
 
@@ -137,7 +150,8 @@ app.command(
     "  imgindex prune --on-conflict merge --update annotations.json --yes\n"
     "  imgindex prune --plan-out plan.jsonl       write the plan, edit it, then:\n"
     "  imgindex prune --plan plan.jsonl --yes\n"
-    "  imgindex prune --reviewed --yes            what was chosen in imgindex review\n\n" + EXITS
+    "  imgindex prune --reviewed --yes            what was chosen in imgindex review\n"
+    "  imgindex prune --returned --yes            what shows a rejected picture\n\n" + EXITS
 )(pruning.prune)
 app.command(
     epilog="\b\nExamples:\n  imgindex review\n  imgindex review photos/cats --kinds edited --no-browser\n"
@@ -172,6 +186,12 @@ app.command(
     epilog="\b\nExamples:\n  imgindex purge --older-than 30d\n  imgindex purge --older-than 30d --yes\n"
     "  imgindex purge --keep-bytes 10GB --yes\n\n" + EXITS
 )(keeping.purge)
+app.command(
+    epilog="\b\nExamples:\n  imgindex reject cat.jpg --reason 'has a watermark'             show what would be moved\n"
+    "  imgindex reject cat.jpg --reason 'has a watermark' --yes\n"
+    "  imgindex reject --files-from opted-out.txt --reason 'opted out' --yes\n\n" + EXITS
+)(rejecting.reject)
+app.add_typer(rejecting.rejected, name="rejected")
 app.add_typer(keeping.quarantine, name="quarantine")
 app.add_typer(upkeep.root, name="root")
 

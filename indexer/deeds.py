@@ -9,7 +9,7 @@ from itertools import chain
 from indexer.filesystem import folder_exists
 from indexer.links import found_link, is_own_file, link, link_back
 from indexer.moves import Deed, Done, JournalEntry, MoveState
-from indexer.plans import LINKS, Action, Refused
+from indexer.plans import LINKS, MOVES, Action, Refused
 from indexer.quarantine import (
     delete_payload,
     digest_at,
@@ -50,7 +50,7 @@ def do(deed: Deed) -> Done:
 
 def _is_done(entry: JournalEntry, state: MoveState) -> bool:
     """True for a deed that was done, though the system reported an error: what lies in quarantine is the file itself."""
-    return state is MoveState.MOVED and not (entry.action is Action.QUARANTINE and _is_another(entry))
+    return state is MoveState.MOVED and not (entry.action in MOVES and _is_another(entry))
 
 
 def state_after(entry: JournalEntry, answer: Refused | None) -> MoveState:
@@ -103,7 +103,7 @@ def found_state(entry: JournalEntry) -> MoveState:
     """
     if not (folder_exists(entry.root) and folder_exists(entry.quarantine)):
         return entry.state
-    if entry.state is MoveState.PURGING or entry.action is Action.QUARANTINE:
+    if entry.state is MoveState.PURGING or entry.action in MOVES:
         return _found_move(entry)
     return found_rewrite(entry) if entry.action is Action.REWRITE else found_link(entry)
 
@@ -143,7 +143,7 @@ def _both_hold_it(entry: JournalEntry) -> bool:
 
 def found_back(entry: JournalEntry) -> Stamp | None:
     """The stamp of a quarantined file that somebody else brought back already; None when nobody did."""
-    if entry.action is not Action.QUARANTINE or has_payload(entry):
+    if entry.action not in MOVES or has_payload(entry):
         return None
     return stamp_at(entry.root, entry.path) if digest_at(entry.root, entry.path) == entry.digest else None
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
+from indexer.groups import Mark
 from indexer.links import link_details
 from indexer.moves import Checked, Deed, JournalEntry, MoveState, Seen
-from indexer.plans import LINKS, Action, Rewrite, Sidecar
+from indexer.plans import LINKS, Action, Move, Rewrite, Sidecar
 from indexer.records import Stamp
 from indexer.rewrites import NEW_MODE
 
@@ -25,6 +26,8 @@ class Run:
     action: Action
     folders: Mapping[str, str]
     """The batch folder in the quarantine of each root."""
+    marks: frozenset[Mark] = frozenset()
+    """Those that it makes."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     """Of payloads."""
 
@@ -78,12 +81,13 @@ def text_entry(
 
 
 def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> JournalEntry:
-    member, keeper = checked.move.surplus.member, checked.move.keeper
+    move = checked.move
+    member, keeper = move.surplus.member, move.keeper
     return JournalEntry(
         entry_id=entry_id,
         run_id=run.run_id,
         state=MoveState.PLANNED,
-        kind=str(checked.move.surplus.kind),
+        kind=str(move.surplus.kind),
         root_id=member.root_id,
         root=member.root,
         path=member.path,
@@ -93,11 +97,20 @@ def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> Jo
         mode=checked.surplus.mode,
         folder_mode=checked.surplus.folder_mode,
         digest=member.digest,
-        keeper=keeper.full_path,
-        keeper_digest=keeper.digest,
+        keeper="" if move.is_alone else keeper.full_path,
+        keeper_digest=b"" if move.is_alone else keeper.digest,
         action=run.action,
-        extra=link_details(run.action, checked) if run.action in LINKS else {},
+        extra=link_details(run.action, checked) if run.action in LINKS else _mark_details(run, move),
     )
+
+
+def _mark_details(run: Run, move: Move) -> dict[str, str | int]:
+    """What a rejected file shows, with the mark that is made for it; nothing for other files."""
+    mark = move.mark
+    if mark is None:
+        return {}
+    shown: dict[str, str | int] = {"shows": mark.digest.hex()}
+    return {**shown, "rejected_ns": mark.rejected_ns} if mark in run.marks else shown
 
 
 def _sidecar_entry(run: Run, entry_id: int, picture: JournalEntry, sidecar: Sidecar, seen: Seen) -> JournalEntry:

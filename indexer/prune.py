@@ -16,7 +16,7 @@ from itertools import count
 
 from sqlalchemy import Connection
 
-from indexer import annotate, ledger, queries
+from indexer import annotate, ledger, queries, rejects
 from indexer.confirm import confirm
 from indexer.database import Database
 from indexer.deeds import do, state_after
@@ -25,7 +25,7 @@ from indexer.intents import Run, deed_of, text_entry
 from indexer.journal import batches, finished, row_of, started, sync, told, write_states
 from indexer.manifest import write_manifest
 from indexer.moves import Checked, Deed, Done, Moved, MoveReport, MoveState, Updated
-from indexer.plans import Limits, Plan, Refused, Rewrite
+from indexer.plans import Action, Limits, Plan, Refused, Rewrite
 from indexer.quarantine import make_batch_folder, quarantine_for
 from indexer.records import Tick, no_progress
 from indexer.rewrites import rewrite
@@ -63,7 +63,7 @@ def carry_out(
         bases = database.bases(queries.roots(tx))
     roots = {move.surplus.member.root for move in plan.moves} or set([*bases.values()][:1] if foreseen else ())
     folders = {root: make_batch_folder(quarantine_for(root, quarantine)) for root in sorted(roots)}
-    run = Run(started(database, command_of(plan)), plan.action, folders)
+    run = Run(started(database, command_of(plan)), plan.action, folders, frozenset(plan.marks))
     done: list[Moved | Refused | Updated] = list(plan.refused)
     tick("move", 0, len(plan.moves))
     for moves in batches(plan.moves):
@@ -79,7 +79,7 @@ def carry_out(
 
 def command_of(plan: Plan) -> str:
     """What `history` calls the run of a plan."""
-    return f"prune plan {plan.plan_id}" if plan.plan_id else "prune"
+    return f"{plan.command} plan {plan.plan_id}" if plan.plan_id else plan.command
 
 
 def refuse_unsound(database: Database, plan: Plan, limits: Limits) -> None:
@@ -91,7 +91,8 @@ def refuse_unsound(database: Database, plan: Plan, limits: Limits) -> None:
     going = [move.surplus.member.full_path for move in plan.moves]
     if len(set(going)) < len(going):
         raise SafetyError("the plan moves a file twice", "make it anew: imgindex prune --plan-out FILE")
-    torn = set(going) & {move.keeper.full_path for move in plan.moves}
+    alone = plan.action is Action.REJECT and all(move.is_alone for move in plan.moves)
+    torn = set() if alone else set(going) & {move.keeper.full_path for move in plan.moves}
     if torn:
         raise SafetyError(f"the plan moves '{printable(min(torn))}', which it also keeps", "make it anew")
     problem = over_limits(database, plan, limits)
@@ -146,12 +147,15 @@ def _planned(
 ) -> tuple[list[Deed], list[Refused]]:
     """The deeds of a batch, their intent in the journal and on disk, and what is refused as nothing would be left of it.
 
-    The same transaction sees that the index still knows each keeper as a file that stays.
+    The same transaction sees that the index still knows each keeper as a file that stays, and writes the marks of what is
+    rejected: no file lies in the quarantine for the sake of a mark that is not there.
     """
     with database.writing(durable=True) as tx:
+        rejects.keep_marks(tx, {mark for one in checked if (mark := one.move.mark) in run.marks and mark})
+        marked = rejects.marked(tx, [one.move.mark.digest for one in checked if one.move.mark])
         alive = ledger.live_files(tx, [answer.move.keeper.file_id for answer in checked])
         led_to = ledger.linked_keepers(tx)
-        problems = [_problem(database, one, alive, led_to) for one in checked]
+        problems = [_problem(database, one, alive, led_to) or _pardon(one, marked) for one in checked]
         sound = [one for one, problem in zip(checked, problems, strict=True) if not problem]
         ids = count(ledger.next_entry(tx))
         deeds = [deed_of(run, ids, one) for one in sound]
@@ -165,15 +169,24 @@ def _planned(
 def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], led_to: Container[str]) -> str:
     """Why the index is against a move, empty when it is not."""
     if alive.get(checked.move.keeper.file_id) != checked.move.keeper.digest:
-        return "the index no longer knows its keeper as it was"
+        return f"the index no longer knows {'it' if checked.move.is_alone else 'its keeper'} as it was"
     if database.stored(checked.move.surplus.member.full_path) in led_to:
         return "symbolic links lead to it: undo the run that made them first"
     return ""
 
 
+def _pardon(checked: Checked, marked: Container[bytes]) -> str:
+    """Why a file need not go that nothing stands for, empty when it has to, or something does."""
+    if not checked.move.is_alone or (checked.move.mark and checked.move.mark.digest in marked):
+        return ""
+    return "what it shows is no longer rejected"
+
+
 def _write_result(tx: Connection, deed: Deed, done: Done) -> None:
     """Writes down where the files of a deed are now."""
     ledger.journal_set(tx, done.states)
+    if done.states[deed.picture.entry_id] is MoveState.ABORTED:
+        rejects.release(tx, [deed.picture])
     if done.states[deed.picture.entry_id] is MoveState.MOVED:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
 

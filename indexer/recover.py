@@ -8,13 +8,15 @@ from functools import cache
 
 from sqlalchemy import Connection
 
-from indexer import ledger
+from indexer import ledger, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_state, take_back
-from indexer.journal import entry_of, is_indexed, sync, write_states
+from indexer.journal import entry_of, is_indexed, sync
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
 from indexer.plans import Refused
 from indexer.quarantine import names_in
+
+_AT_HOME = (MoveState.ABORTED, MoveState.RESTORED)
 
 
 def recover(database: Database) -> Recovered:
@@ -38,6 +40,7 @@ def recover(database: Database) -> Recovered:
         ledger.journal_set(tx, found)
         for entry in entries:
             _put_right(tx, entry, found[entry.entry_id])
+        rejects.release(tx, (entry for entry in entries if found[entry.entry_id] in _AT_HOME))
     settled = [entry for entry in entries if found[entry.entry_id] not in PENDING]
     missing = tuple(entry.full_path for entry in settled if found[entry.entry_id] is MoveState.MISSING)
     return Recovered(len(settled), missing)
@@ -51,12 +54,14 @@ def notice_returned(database: Database) -> None:
     lying = cache(lambda stored: names_in(database.absolute(stored)))
     with database.reading() as tx:
         rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
-    back: set[int] = set()
+    back: dict[int, JournalEntry] = {}
     for row in rows:  # pictures before what belongs to them
-        if row.payload not in lying(row.quarantine) and came_back(entry_of(database, row), back):
-            back.add(row.id)
+        if row.payload not in lying(row.quarantine) and came_back(entry := entry_of(database, row), back):
+            back[entry.entry_id] = entry
     if back:
-        write_states(database, dict.fromkeys(back, MoveState.RESTORED))
+        with database.writing(durable=True) as tx:
+            ledger.journal_set(tx, dict.fromkeys(back, MoveState.RESTORED))
+            rejects.release(tx, back.values())
 
 
 def _reunited(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from indexer import ledger
+from indexer import ledger, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_back, take_back
 from indexer.diff import is_unsettled
@@ -122,7 +122,7 @@ def _taken_back(entries: Iterable[JournalEntry], refused: set[int]) -> Iterator[
 
 
 def _write_returned(database: Database, answers: Sequence[Answer]) -> None:
-    """Writes down which files came back, and puts the rows of pictures in place."""
+    """Writes down which files came back, puts the rows of pictures in place, and takes back the marks of rejected ones."""
     now_ns = time.time_ns()
     with database.writing(durable=True) as tx:
         for entry, answer in answers:
@@ -133,6 +133,7 @@ def _write_returned(database: Database, answers: Sequence[Answer]) -> None:
             if is_indexed(entry) and answer is not None:
                 unsettled = is_unsettled(answer.mtime_ns, answer.ctime_ns, now_ns)
                 ledger.remember_path(tx, entry, answer, unsettled=unsettled)
+        rejects.release(tx, (entry for entry, answer in answers if not isinstance(answer, Refused)))
 
 
 def _report(answers: Iterable[Answer]) -> Iterator[Moved | Refused]:

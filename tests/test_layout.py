@@ -16,7 +16,7 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
-        *("doctor", "leaks", "gate", "beside", "rehome", "merge"),
+        *("doctor", "leaks", "gate", "beside", "rehome", "merge", "reject", "rejected", "returned"),
     )
 ]
 STATEMENTS = (
@@ -25,6 +25,7 @@ STATEMENTS = (
     "roots.py",
     "store.py",
     "matches.py",
+    "rejects.py",
     "ledger.py",
     "conditions.py",
     "schema.py",
@@ -33,6 +34,7 @@ STATEMENTS = (
 )
 TRANSACTIONS = (
     "index.py",
+    "match.py",
     "admit.py",
     "batches.py",
     "find.py",
