@@ -102,8 +102,11 @@ def _fingerprinted(fields: Fields, digest: bytes) -> Fingerprinted:
         ValueError: When a value is not of its form.
     """
     told = object_of(fields, "fingerprint")
+    dhash = bytes_of(told, "dhash")
+    if len(dhash) != 8:
+        raise ValueError("no dHash")
     print_ = Fingerprint(
-        dhash=int.from_bytes(bytes_of(told, "dhash"), "big"),
+        dhash=int.from_bytes(dhash, "big"),
         phash=_bytes(told, "phash"),
         width=told["width"],
         height=told["height"],

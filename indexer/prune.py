@@ -151,11 +151,10 @@ def _planned(
     rejected: no file lies in the quarantine for the sake of a mark that is not there.
     """
     with database.writing(durable=True) as tx:
-        rejects.keep_marks(tx, {mark for one in checked if (mark := one.move.mark) in run.marks and mark})
-        marked = rejects.marked(tx, [one.move.mark.digest for one in checked if one.move.mark])
         alive = ledger.live_files(tx, [answer.move.keeper.file_id for answer in checked])
         led_to = ledger.linked_keepers(tx)
-        problems = [_problem(database, one, alive, led_to) or _pardon(one, marked) for one in checked]
+        problems = [_problem(database, one, alive, led_to) for one in checked]
+        problems = _unless_pardoned(tx, run, checked, problems)
         sound = [one for one, problem in zip(checked, problems, strict=True) if not problem]
         ids = count(ledger.next_entry(tx))
         deeds = [deed_of(run, ids, one) for one in sound]
@@ -175,9 +174,18 @@ def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], l
     return ""
 
 
+def _unless_pardoned(tx: Connection, run: Run, checked: Sequence[Checked], problems: Sequence[str]) -> list[str]:
+    """Why each file must stay, also when what it shows is no longer rejected; what goes is marked where that is due."""
+    going = [one.move.mark for one, problem in zip(checked, problems, strict=True) if one.move.mark and not problem]
+    rejects.keep_marks(tx, run.marks.intersection(going))
+    marked = rejects.marked(tx, [mark.digest for mark in going])
+    return [problem or _pardon(one, marked) for one, problem in zip(checked, problems, strict=True)]
+
+
 def _pardon(checked: Checked, marked: Container[bytes]) -> str:
     """Why a file need not go that nothing stands for, empty when it has to, or something does."""
-    if not checked.move.is_alone or (checked.move.mark and checked.move.mark.digest in marked):
+    mark = checked.move.mark
+    if not checked.move.is_alone or (mark and mark.digest in marked):
         return ""
     return "what it shows is no longer rejected"
 

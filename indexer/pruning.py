@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import output, showing
+from indexer import output, report, showing
 from indexer.errors import EXIT_DONE, UsageError
 from indexer.groups import Group, MatchRule
 from indexer.locate import require_database
@@ -34,6 +34,7 @@ from indexer.options import (
     listed,
     opened,
     typed,
+    warn_all,
 )
 from indexer.plans import OnConflict, Wanted
 from indexer.settling import exit_code, settled
@@ -226,6 +227,8 @@ def prune(
         if plan_out != "-" and not quiet:
             output.warn(f"{showing.totals_text(made.groups, made.wanted)} Written to {output.named(plan_out)}")
         return exit_code(made)
+    if made.groups:
+        warn_all(report.kept_returned_text(made.groups, pictures.returned()))
     return settled(
         pictures,
         made,

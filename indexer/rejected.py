@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from indexer import matches, queries, rejects, store
 from indexer.database import Database
 from indexer.errors import UsageError
-from indexer.groups import Rejected, TakenIn
+from indexer.groups import Mark, Member, Rejected, TakenIn
 from indexer.marks import Line, line_of, read_line
 from indexer.places import joined, split
 from indexer.quarantine import digest_at
@@ -21,20 +21,30 @@ _DIGITS = frozenset("0123456789abcdefABCDEF")
 def rejected(database: Database) -> list[Rejected]:
     """The rejected contents, the oldest mark first."""
     with database.reading() as tx:
-        bases = database.bases(queries.roots(tx))
         pictures = {mark.digest: member for mark, member in rejects.pictures(tx)}
-        places = rejects.held(tx)
         marks = rejects.marks(tx)
-    found = []
-    for mark in marks:
-        picture, place = pictures.get(mark.digest), places.get(mark.digest)
-        width, height = (picture.width, picture.height) if picture else (None, None)
-        path = None
-        if place:
-            root_id, base, below, _held = place
-            path = joined(bases[root_id] if base is None else database.absolute(base), below)
-        found.append(Rejected(mark, path, width, height, bool(place and place[3])))
-    return found
+    paths: dict[bytes, str] = {}
+    held = set()
+    for path, place in _places(database):
+        paths.setdefault(place.digest, path)
+        held |= {place.digest} if place.is_held else set()
+    return [_rejected(mark, pictures.get(mark.digest), paths.get(mark.digest), held) for mark in marks]
+
+
+def _rejected(mark: Mark, picture: Member | None, path: str | None, held: Container[bytes]) -> Rejected:
+    width, height = (picture.width, picture.height) if picture else (None, None)
+    return Rejected(mark, path, width, height, mark.digest in held)
+
+
+def _places(database: Database) -> list[tuple[str, rejects.Place]]:
+    """The absolute paths from which files were rejected, of the latest run first."""
+    with database.reading() as tx:
+        bases = database.bases(queries.roots(tx))
+        found = rejects.places(tx)
+    return [
+        (joined(bases[one.root_id] if one.base is None else database.absolute(one.base), one.path), one)
+        for one in found
+    ]
 
 
 def forget(database: Database, named: Iterable[tuple[str, str]]) -> int:
@@ -48,31 +58,35 @@ def forget(database: Database, named: Iterable[tuple[str, str]]) -> int:
     Raises:
         UsageError: When one of them names nothing that is rejected. Then all stays as it is.
     """
-    known = rejected(database)
-    shown = {one.file.full_path: one.mark.digest for one in returned(database)}
-    digests = {_meant(name, path, known, shown) for name, path in named}
+    with database.reading() as tx:
+        marked = {mark.digest for mark in rejects.marks(tx)}
+    shown = {path: place.digest for path, place in reversed(_places(database)) if place.digest in marked}
+    shown |= {one.file.full_path: one.mark.digest for one in returned(database)}
+    digests = {_meant(name, path, marked, shown) for name, path in named}
     with database.writing() as tx:
         return sum(rejects.forget_mark(tx, digest) for digest in digests)
 
 
-def _meant(name: str, path: str, known: Iterable[Rejected], shown: dict[str, bytes]) -> bytes:
+def _meant(name: str, path: str, marked: Container[bytes], shown: Mapping[str, bytes]) -> bytes:
     """The rejected content that a digest or a file names.
+
+    Args:
+        name: As it was given.
+        path: The absolute path that it is when it is a file.
+        marked: The digests of all that is rejected.
+        shown: What is rejected by the paths of files that show it, or were rejected from there.
 
     Raises:
         UsageError: When it names none.
     """
-    marked = {one.mark.digest: one for one in known}
     folder, own = split(path)
     is_digest = len(name) == 64 and _DIGITS.issuperset(name)
     digest = bytes.fromhex(name) if is_digest else digest_at(folder or "/", own)
     if digest is not None and digest in marked:
         return digest
-    if path in shown:
-        return shown[path]
-    was = [one.mark.digest for one in marked.values() if one.path is not None and one.path == path]
-    if not was:
+    if path not in shown:
         raise UsageError(f"'{printable(name)}' is not rejected", "imgindex rejected list")
-    return was[-1]
+    return shown[path]
 
 
 def exported(database: Database) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, func, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -91,13 +92,16 @@ def release(tx: Connection, entries: Iterable[JournalEntry]) -> None:
 
     A mark stays while another file that was moved away by the same run for its sake is, or may be, in the quarantine.
     """
-    for entry in entries:
-        if entry.action is not Action.REJECT or "rejected_ns" not in entry.extra:
-            continue
-        same = (journal.c.run_id == entry.run_id, journal.c.digest == entry.digest, journal.c.owner_id.is_(None))
-        away = select(journal.c.id).where(*same, journal.c.state.in_(_AWAY)).exists()
-        made = (rejected.c.digest == entry.digest, rejected.c.rejected_ns == entry.extra["rejected_ns"])
-        tx.execute(delete(rejected).where(*made, ~away))
+    made = {(one.run_id, one.digest): one.extra["rejected_ns"] for one in entries if "rejected_ns" in one.extra}
+    query = select(journal.c.run_id, journal.c.digest).where(
+        journal.c.run_id.in_({run_id for run_id, _digest in made}),
+        journal.c.owner_id.is_(None),
+        journal.c.state.in_(_AWAY),
+    )
+    digests = [digest for _run, digest in made]
+    away = {(row.run_id, row.digest) for row in in_parts(tx, query, journal.c.digest, digests)}
+    for key in made.keys() - away:
+        tx.execute(delete(rejected).where(rejected.c.digest == key[1], rejected.c.rejected_ns == made[key]))
 
 
 def pictures(tx: Connection) -> list[tuple[Mark, Member]]:
@@ -117,22 +121,25 @@ def pictures(tx: Connection) -> list[tuple[Mark, Member]]:
     ]
 
 
-def held(tx: Connection) -> dict[bytes, tuple[int, str | None, str, bool]]:
-    """Where the newest rejected file of each content was, by digest.
+class Place(NamedTuple):
+    """Where a file was that was rejected."""
 
-    Its root, the stored path of what its path is relative to when that is not the root, its path, and whether it, or
-    another file of the content, lies in the quarantine.
-    """
-    query = (
-        select(journal.c.digest, journal.c.root_id, journal.c.base, journal.c.path, journal.c.state)
-        .where(journal.c.action == Action.REJECT, journal.c.owner_id.is_(None))
-        .order_by(journal.c.id)
-    )
-    found: dict[bytes, tuple[int, str | None, str, bool]] = {}
-    for digest, root_id, base, path, state in tx.execute(query):
-        lies = state == MoveState.MOVED or (digest in found and found[digest][3])
-        found[digest] = (root_id, base, path, lies)
-    return found
+    digest: bytes
+    run_id: int
+    root_id: int
+    base: str | None
+    """The stored path of what the path is relative to when that is not the root."""
+    path: str
+    is_held: bool
+    """It lies in the quarantine."""
+
+
+def places(tx: Connection) -> list[Place]:
+    """Where the files were that were rejected, the latest run first; of one run in the order in which they went."""
+    columns = [journal.c[name] for name in ("digest", "run_id", "root_id", "base", "path")]
+    query = select(*columns, journal.c.state == MoveState.MOVED).order_by(journal.c.run_id.desc(), journal.c.id)
+    rows: Iterable[Any] = tx.execute(query.where(journal.c.action == Action.REJECT, journal.c.owner_id.is_(None)))
+    return [Place(*row) for row in rows]
 
 
 def payloads(tx: Connection, content_ids: Iterable[int]) -> dict[int, tuple[str, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from indexer.groups import Answer, Rejected, Returned, Similar, TakenIn
+from indexer.groups import Answer, Group, Rejected, Returned, Similar, TakenIn
 from indexer.output import named, shown
 from indexer.records import Finding, Health, IndexReport, Merged, RootSummary, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
@@ -94,6 +94,14 @@ def returned_text(found: Sequence[Returned]) -> Iterator[str]:
     """That files show what was rejected, and what to type; nothing when none does."""
     if found:
         yield f"{len(found):,} returned, which show what was rejected: imgindex prune --returned"
+
+
+def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
+    """That files which stay for others show what was rejected; nothing when none does."""
+    back = {one.file.file_id for one in found}
+    kept = sum(group.keeper.file_id in back for group in groups)
+    if kept:
+        yield f"{count_text(kept, 'kept file')} of these groups show what was rejected: imgindex prune --returned"
 
 
 def taken_in_text(found: TakenIn) -> str:
