@@ -17,8 +17,8 @@ from indexer.vetting import DIGEST_BYTES, vetted_outcome
 
 MOST_WORDS = 300
 """Characters of a reason."""
-_MOST_BYTES = 3 * THUMBNAIL_SIDE**2
-"""Of a thumbnail: those of its pixels."""
+_MOST_TEXT = 4 * THUMBNAIL_SIDE**2
+"""Characters of base64: as many as the pixels of a thumbnail would take."""
 _TASK = Task(0, "", 0, claims_picture=True)
 
 
@@ -135,7 +135,7 @@ def _bytes(fields: Fields, name: str) -> bytes:
         ValueError: When there are none, or more than a thumbnail has.
     """
     text = text_of(fields, name)
-    if len(text) > 2 * _MOST_BYTES:
+    if len(text) > _MOST_TEXT:
         raise ValueError(f"'{name}' is too long")
     try:
         return base64.b64decode(text, validate=True)

@@ -193,10 +193,10 @@ def _pardon(checked: Checked, marked: Container[bytes]) -> str:
 def _write_result(tx: Connection, deed: Deed, done: Done) -> None:
     """Writes down where the files of a deed are now."""
     ledger.journal_set(tx, done.states)
-    if done.states[deed.picture.entry_id] is MoveState.ABORTED:
-        rejects.release(tx, [deed.picture])
     if done.states[deed.picture.entry_id] is MoveState.MOVED:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
+    else:
+        rejects.release(tx, [deed.picture])
 
 
 def _updated(database: Database, run: Run, bases: Mapping[int, str], path: str) -> Iterator[Updated | Refused]:

@@ -16,7 +16,8 @@ from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
 from indexer.plans import Refused
 from indexer.quarantine import names_in
 
-_AT_HOME = (MoveState.ABORTED, MoveState.RESTORED)
+_NOT_HELD = (MoveState.ABORTED, MoveState.RESTORED, MoveState.MISSING)
+"""Where a deed stands whose file is not in the quarantine, and was not purged."""
 
 
 def recover(database: Database) -> Recovered:
@@ -40,7 +41,7 @@ def recover(database: Database) -> Recovered:
         ledger.journal_set(tx, found)
         for entry in entries:
             _put_right(tx, entry, found[entry.entry_id])
-        rejects.release(tx, (entry for entry in entries if found[entry.entry_id] in _AT_HOME))
+        rejects.release(tx, (entry for entry in entries if found[entry.entry_id] in _NOT_HELD))
     settled = [entry for entry in entries if found[entry.entry_id] not in PENDING]
     missing = tuple(entry.full_path for entry in settled if found[entry.entry_id] is MoveState.MISSING)
     return Recovered(len(settled), missing)

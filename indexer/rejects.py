@@ -88,7 +88,7 @@ def forget_mark(tx: Connection, digest: bytes) -> int:
 
 
 def release(tx: Connection, entries: Iterable[JournalEntry]) -> None:
-    """Takes back the marks that were made for files that are back, or never left; their states must be written already.
+    """Takes back the marks that were made for files that the quarantine does not hold; their states are written already.
 
     A mark stays while another file that was moved away by the same run for its sake is, or may be, in the quarantine.
     """
