@@ -22,6 +22,7 @@ from indexer import (
     purge,
     queries,
     recover,
+    rejects,
     replay,
     reviewed,
     similar,
@@ -322,6 +323,7 @@ class Index(Improving):
                 due=store.count_due(tx, ()),
                 quarantined=count,
                 quarantined_bytes=size,
+                rejected=rejects.count_marks(tx),
             )
 
     def backup(self, target: Path, *, tick: Tick = no_progress) -> int:

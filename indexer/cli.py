@@ -17,6 +17,7 @@ from indexer import (
     leaking,
     output,
     pruning,
+    rejecting,
     report,
     reporting,
     reviewing,
@@ -141,6 +142,7 @@ def index(
         output.print_json(report.index_json(found))
     elif not quiet:
         output.print_lines(report.index_text(found))
+        output.print_lines(report.returned_text(pictures.returned()))
     return _index_exit(found, pictures.recovered)
 
 
@@ -155,7 +157,8 @@ app.command(
     "  imgindex prune --on-conflict merge --update annotations.json --yes\n"
     "  imgindex prune --plan-out plan.jsonl       write the plan, edit it, then:\n"
     "  imgindex prune --plan plan.jsonl --yes\n"
-    "  imgindex prune --reviewed --yes            what was chosen in imgindex review\n\n" + EXITS
+    "  imgindex prune --reviewed --yes            what was chosen in imgindex review\n"
+    "  imgindex prune --returned --yes            what shows a rejected picture\n\n" + EXITS
 )(pruning.prune)
 app.command(
     epilog="\b\nExamples:\n  imgindex upgrades                          show what came in a larger version\n"
@@ -200,6 +203,12 @@ app.command(
     epilog="\b\nExamples:\n  imgindex purge --older-than 30d\n  imgindex purge --older-than 30d --yes\n"
     "  imgindex purge --keep-bytes 10GB --yes\n\n" + EXITS
 )(keeping.purge)
+app.command(
+    epilog="\b\nExamples:\n  imgindex reject cat.jpg --reason 'has a watermark'             show what would be moved\n"
+    "  imgindex reject cat.jpg --reason 'has a watermark' --yes\n"
+    "  imgindex reject --files-from opted-out.txt --reason 'opted out' --yes\n\n" + EXITS
+)(rejecting.reject)
+app.add_typer(rejecting.rejected, name="rejected")
 app.add_typer(keeping.quarantine, name="quarantine")
 app.add_typer(upkeep.root, name="root")
 

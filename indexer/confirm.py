@@ -45,6 +45,8 @@ def _all_seen(answers: Iterable[Seen | str]) -> tuple[Seen, ...]:
 
 def confirm_pair(move: Move) -> Checked | Refused:
     """As `confirm`, without a look at the sidecars, which may be on their way already."""
+    if move.is_alone:
+        return _confirm_alone(move)
     surplus, keeper = move.surplus.member, move.keeper
     with contextlib.ExitStack() as stack:
         try:
@@ -65,6 +67,21 @@ def confirm_pair(move: Move) -> Checked | Refused:
         if not problem and stamps != (surplus_seen.stamp, keeper_seen.stamp):
             problem = "it or its keeper changed while they were compared"
     return Refused(surplus.full_path, problem) if problem else Checked(move, surplus_seen, keeper_seen)
+
+
+def _confirm_alone(move: Move) -> Checked | Refused:
+    """As `confirm_pair`, for a file that nothing stands for."""
+    surplus = move.surplus.member
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor, seen = _opened(stack, surplus.root, surplus.path)
+            same = digest_of(chunks(descriptor)) == surplus.digest
+            problem = "" if same else "it changed since it was indexed"
+            if same and stamp_from(os.fstat(descriptor)) != seen.stamp:
+                problem = "it changed while it was read"
+        except OSError as error:
+            problem = _reason(error, "it")
+    return Refused(surplus.full_path, problem) if problem else Checked(move, seen, seen)
 
 
 def still_as_confirmed(checked: Checked, source: int, name: str) -> bool:

@@ -9,7 +9,7 @@ from itertools import chain
 from indexer.filesystem import folder_exists, is_there
 from indexer.links import found_link, is_own_file, link, link_back
 from indexer.moves import Deed, Done, JournalEntry, MoveState
-from indexer.plans import LINKS, Action, Refused
+from indexer.plans import LINKS, MOVES, Action, Refused
 from indexer.quarantine import (
     delete_payload,
     digest_at,
@@ -51,7 +51,7 @@ def do(deed: Deed) -> Done:
 
 def _is_done(entry: JournalEntry, state: MoveState) -> bool:
     """True for a deed that was done, though the system reported an error: what lies in quarantine is the file itself."""
-    return state is MoveState.MOVED and not (entry.action is Action.QUARANTINE and _is_another(entry))
+    return state is MoveState.MOVED and not (entry.action in MOVES and _is_another(entry))
 
 
 def state_after(entry: JournalEntry, answer: Refused | None) -> MoveState:
@@ -108,7 +108,7 @@ def found_state(entry: JournalEntry) -> MoveState:
     """
     if not (folder_exists(entry.root) and folder_exists(entry.quarantine)):
         return entry.state
-    if entry.state is MoveState.PURGING or entry.action is Action.QUARANTINE:
+    if entry.state is MoveState.PURGING or entry.action in MOVES:
         return _found_move(entry)
     if entry.action is Action.RENAME:
         return _found_rename(entry)
@@ -163,7 +163,7 @@ def _both_hold_it(entry: JournalEntry) -> bool:
 
 def found_back(entry: JournalEntry) -> Stamp | None:
     """The stamp of a quarantined file that somebody else brought back already; None when nobody did."""
-    if entry.action not in {Action.QUARANTINE, Action.RENAME} or _lies_there(entry):
+    if entry.action not in {*MOVES, Action.RENAME} or _lies_there(entry):
         return None
     return stamp_at(entry.root, entry.path) if digest_at(entry.root, entry.path) == entry.digest else None
 

@@ -13,10 +13,10 @@ from indexer.moves import MoveReport
 from indexer.opening import Path
 from indexer.plans import Plan, Upgrade
 from indexer.records import Tick, no_progress
-from indexer.scraping import Scraping
+from indexer.remembering import Remembering
 
 
-class Improving(Scraping):
+class Improving(Remembering):
     """What makes a data set better."""
 
     def upgrades(self, *paths: Path, keep_labels: bool = False, **wishes: Unpack[Wishes]) -> tuple[Upgrade, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
+from indexer.groups import Mark
 from indexer.links import link_details
 from indexer.moves import Checked, Deed, JournalEntry, MoveState, Seen
 from indexer.plans import LINKS, Action, Move, Rename, Rewrite, Sidecar
@@ -25,6 +26,8 @@ class Run:
     action: Action
     folders: Mapping[str, str]
     """The batch folder in the quarantine of each root."""
+    marks: frozenset[Mark] = frozenset()
+    """Those that it makes."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     """Of payloads."""
 
@@ -80,13 +83,14 @@ def text_entry(
 
 
 def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> JournalEntry:
-    member, keeper = checked.move.surplus.member, checked.move.keeper
-    keeper_path = next((one.target for one in checked.move.renames if one.digest == keeper.digest), keeper.full_path)
+    move = checked.move
+    member, keeper = move.surplus.member, move.keeper
+    keeper_path = next((one.target for one in move.renames if one.digest == keeper.digest), keeper.full_path)
     return JournalEntry(
         entry_id=entry_id,
         run_id=run.run_id,
         state=MoveState.PLANNED,
-        kind=str(checked.move.surplus.kind),
+        kind=str(move.surplus.kind),
         root_id=member.root_id,
         root=member.root,
         path=member.path,
@@ -96,11 +100,21 @@ def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> Jo
         mode=checked.surplus.mode,
         folder_mode=checked.surplus.folder_mode,
         digest=member.digest,
-        keeper=keeper_path,
-        keeper_digest=keeper.digest,
+        keeper="" if move.is_alone else keeper_path,
+        keeper_digest=b"" if move.is_alone else keeper.digest,
         action=run.action,
-        extra=link_details(run.action, checked) if run.action in LINKS else {"file_id": member.file_id},
+        extra=link_details(run.action, checked) if run.action in LINKS else _details(run, move),
     )
+
+
+def _details(run: Run, move: Move) -> dict[str, str | int]:
+    """The file's row; of a rejected file, what it shows, with the mark that is made for it."""
+    details: dict[str, str | int] = {"file_id": move.surplus.member.file_id}
+    if move.mark is not None:
+        details["shows"] = move.mark.digest.hex()
+    if move.mark in run.marks:
+        details["rejected_ns"] = move.mark.rejected_ns
+    return details
 
 
 def _sidecar_entry(run: Run, entry_id: int, picture: JournalEntry, sidecar: Sidecar, seen: Seen) -> JournalEntry:

@@ -12,11 +12,11 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from indexer.conditions import files_with_folders, in_parts, new_id
 from indexer.moves import JournalEntry, MoveState
 from indexer.places import joined, places_of, split
-from indexer.plans import Action
+from indexer.plans import MOVES, Action
 from indexer.records import FileState, RunSummary, Stamp
 from indexer.schema import content, file, folder, identity, journal, root, run
 
-_WITH_PAYLOAD = (Action.QUARANTINE, Action.REWRITE)
+_WITH_PAYLOAD = (*MOVES, Action.REWRITE)
 """Links leave nothing in the quarantine."""
 
 
@@ -192,7 +192,7 @@ def run_times(tx: Connection) -> dict[int, int]:
 
 def quarantined(tx: Connection) -> tuple[int, int]:
     """The number of pictures in quarantine, and the bytes of all files in it."""
-    is_picture = and_(journal.c.action == Action.QUARANTINE, journal.c.owner_id.is_(None))
+    is_picture = and_(journal.c.action.in_(MOVES), journal.c.owner_id.is_(None))
     totals = func.coalesce(func.sum(case((is_picture, 1), else_=0)), 0), func.coalesce(func.sum(journal.c.size), 0)
     rows = (journal.c.state == MoveState.MOVED, journal.c.action.in_(_WITH_PAYLOAD))
     count, size = tx.execute(select(*totals).where(*rows)).one()
@@ -202,7 +202,7 @@ def quarantined(tx: Connection) -> tuple[int, int]:
 def pruned_paths(tx: Connection) -> list[tuple[int, str]]:
     """Where the pictures were that prunes moved away and no undo brought back, by root id and path relative to it."""
     gone = journal.c.state.in_([MoveState.MOVED, MoveState.PURGING, MoveState.PURGED])
-    picture = and_(journal.c.action == Action.QUARANTINE, journal.c.owner_id.is_(None), journal.c.base.is_(None))
+    picture = and_(journal.c.action.in_(MOVES), journal.c.owner_id.is_(None), journal.c.base.is_(None))
     return [
         (row.root_id, row.path) for row in tx.execute(select(journal.c.root_id, journal.c.path).where(gone, picture))
     ]

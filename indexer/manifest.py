@@ -212,12 +212,21 @@ def _extra(line: Fields, action: Action) -> Fields:
         bytes_of(extra, "after")
     if action is Action.SYMLINK:
         text_of(extra, "target")
+    if action is Action.REJECT:
+        bytes_of(extra, "shows")
     if action is Action.HARD:
         number_of(extra, "inode")
+    if "rejected_ns" in extra:
+        number_of(extra, "rejected_ns")
     if action in LINKS:
-        attributes, (uid, gid) = object_of(extra, "attributes"), numbers_of(extra, "owner")
-        for name in attributes:
-            bytes_of(attributes, name)
-        if not (0 <= uid < 1 << 32 and 0 <= gid < 1 << 32):
-            raise ValueError(f"no ids of a user and a group: {uid}, {gid}")
+        _refuse_foreign_owner(extra)
     return extra
+
+
+def _refuse_foreign_owner(extra: Fields) -> None:
+    """Refuses what cannot be the extended attributes, the user and the group of a file."""
+    attributes, (uid, gid) = object_of(extra, "attributes"), numbers_of(extra, "owner")
+    for name in attributes:
+        bytes_of(attributes, name)
+    if not (0 <= uid < 1 << 32 and 0 <= gid < 1 << 32):
+        raise ValueError(f"no ids of a user and a group: {uid}, {gid}")

@@ -12,7 +12,7 @@ from indexer.conditions import execute_many, in_parts, new_id
 from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.places import joined
 from indexer.records import FileState
-from indexer.schema import content, decision, file, folder, match, recipe, thumbnail
+from indexer.schema import content, decision, file, folder, match, recipe, rejected, thumbnail
 
 ROWS = 50_000
 """Rows fetched at a time."""
@@ -59,7 +59,8 @@ def matching_id(tx: Connection, key: str, name: str) -> int:
 def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail: float) -> int:
     """Marks the contents as matched that need no search; gives the number of those that do.
 
-    Contents that no file shows wait until one does: a match of theirs would rest on thumbnails alone, for good. Need none:
+    Contents that no file shows wait until one does: a match of theirs would rest on thumbnails alone, for good. Those that
+    were rejected do not wait, as they must be recognised. Need none:
     contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those of which an
     earlier one looks alike, pixel by pixel.
     """
@@ -251,10 +252,14 @@ def _unmatched() -> Any:
 
 
 def _shown() -> Any:
-    """The condition that some file shows a content, pixel by pixel."""
+    """The condition that some file shows a content, pixel by pixel, or that the picture was rejected."""
     twin = content.alias("twin")
     files = select(file.c.id).join(twin, twin.c.id == file.c.content_id)
-    return files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists()
+    thrown_out = select(rejected.c.digest).join(twin, twin.c.digest == rejected.c.digest)
+    return or_(
+        files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists(),
+        thrown_out.where(twin.c.look == content.c.look).exists(),
+    )
 
 
 _KEEP = """

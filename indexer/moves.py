@@ -65,11 +65,16 @@ class JournalEntry:
     keeper: str
     """Absolute path of the file that stood for it when it was moved."""
     keeper_digest: bytes
+    """Empty when nothing stood for it."""
     action: Action = Action.QUARANTINE
     owner_id: int | None = None
     """The entry of the picture that this file comes with."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What else it takes to bring the file back; for `REWRITE`, `after` is the digest of the new version, in hex."""
+    """What else it takes to bring the file back; for `REWRITE`, `after` is the digest of the new version, in hex.
+
+    For `REJECT`, `shows` is the digest of the rejected content that the file shows, in hex; `rejected_ns` is the time of
+    its mark when that was made for this file, so that it goes when the file comes back.
+    """
 
     @property
     def full_path(self) -> str:

@@ -119,7 +119,7 @@ def judged(groups: Iterable[Group], labelling: Labelling, rules: Rules) -> Itera
         guarded = list(_guarded(group, finder, rules))
         differing = [*guarded, *_differing(group, labelling, finder)]
         if not differing or (labelling.on_conflict is OnConflict.PRUNE and not guarded):
-            yield [Move(surplus, group.keeper, _movable(finder(surplus.member))) for surplus in group.surplus]
+            yield [Move(surplus, group.keeper, movable(finder(surplus.member))) for surplus in group.surplus]
         elif labelling.on_conflict is OnConflict.MERGE and not guarded:
             yield merged_moves(group, labelling, finder, merged, rules)
         else:
@@ -149,8 +149,8 @@ def with_own_sidecars(database: Database, moves: Sequence[Move]) -> tuple[Move, 
     )
 
 
-def _movable(sidecars: Iterable[Sidecar]) -> tuple[Sidecar, ...]:
-    """Sidecars that can go: links, and what cannot be read, stay."""
+def movable(sidecars: Iterable[Sidecar]) -> tuple[Sidecar, ...]:
+    """Those sidecars that can go: links, and what cannot be read, stay."""
     return tuple(sidecar for sidecar in sidecars if sidecar.digest)
 
 

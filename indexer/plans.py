@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from indexer.groups import PRUNED, Group, Kind, MatchRule, Member, Surplus
+from indexer.groups import PRUNED, Group, Kind, Mark, MatchRule, Member, Surplus
 
 
 class Action(StrEnum):
@@ -28,9 +28,13 @@ class Action(StrEnum):
     """It is a text that gets a new version; the old one goes into the quarantine."""
     RENAME = "rename"
     """It gets another place, and perhaps another name, in the data set."""
+    REJECT = "reject"
+    """It moves into the quarantine, and nothing stands for it: it should not be in the data set."""
 
 
 LINKS = (Action.HARD, Action.SYMLINK, Action.REFLINK)
+MOVES = (Action.QUARANTINE, Action.REJECT)
+"""After these, the file itself lies in the quarantine."""
 
 
 class OnConflict(StrEnum):
@@ -199,12 +203,20 @@ class Move:
 
     surplus: Surplus
     keeper: Member
+    """The file itself when nothing stands for it, as for `REJECT`."""
     sidecars: tuple[Sidecar, ...] = ()
     """They go with it."""
     merges: tuple[Rewrite, ...] = ()
     """What becomes of the keeper's captions first."""
     renames: tuple[Rename, ...] = ()
     """What gets another place then; of an upgrade, the keeper last, unless it has the place that is due."""
+    mark: Mark | None = None
+    """Of the rejected content that it shows, for `REJECT`."""
+
+    @property
+    def is_alone(self) -> bool:
+        """True when nothing stands for the file."""
+        return self.keeper.file_id == self.surplus.member.file_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,10 +280,16 @@ class Plan:
     """What stays as a folder of its group could not be listed; lines of a plan file that no longer hold."""
     plan_id: str | None = None
     """Of the plan file that it came from."""
+    marks: tuple[Mark, ...] = ()
+    """Contents that become rejected with the first of their files that goes."""
+    command: str = "prune"
+    """What `history` calls a run of it."""
 
     @property
     def bytes(self) -> int:
         """Bytes that carrying out the plan moves away from the data set."""
+        if self.action is Action.REJECT:
+            return sum(move.surplus.member.stamp.size for move in self.moves)
         return sum(group.bytes for group in self.groups)
 
 

@@ -16,7 +16,7 @@ from itertools import count
 
 from sqlalchemy import Connection
 
-from indexer import annotate, ledger, queries
+from indexer import annotate, ledger, queries, rejects
 from indexer.confirm import confirm
 from indexer.database import Database
 from indexer.deeds import do, state_after
@@ -26,7 +26,7 @@ from indexer.intents import Run, deed_of, text_entry
 from indexer.journal import batches, finished, is_replacement, row_of, started, sync, told, write_states
 from indexer.manifest import write_manifest
 from indexer.moves import Checked, Deed, Done, Moved, MoveReport, MoveState, Updated
-from indexer.plans import Limits, Plan, Refused, Rewrite
+from indexer.plans import Action, Limits, Plan, Refused, Rewrite
 from indexer.quarantine import make_batch_folder, quarantine_for, stamp_of_payload
 from indexer.records import Tick, no_progress
 from indexer.rewrites import rewrite
@@ -64,7 +64,7 @@ def carry_out(
         bases = database.bases(queries.roots(tx))
     roots = {move.surplus.member.root for move in plan.moves} or set([*bases.values()][:1] if foreseen else ())
     folders = {root: make_batch_folder(quarantine_for(root, quarantine)) for root in sorted(roots)}
-    run = Run(started(database, command_of(plan)), plan.action, folders)
+    run = Run(started(database, command_of(plan)), plan.action, folders, frozenset(plan.marks))
     done: list[Moved | Refused | Updated] = list(plan.refused)
     tick("move", 0, len(plan.moves))
     for moves in batches(plan.moves):
@@ -80,9 +80,7 @@ def carry_out(
 
 def command_of(plan: Plan) -> str:
     """What `history` calls the run of a plan."""
-    if any(move.renames for move in plan.moves):
-        return "upgrades"
-    return f"prune plan {plan.plan_id}" if plan.plan_id else "prune"
+    return f"{plan.command} plan {plan.plan_id}" if plan.plan_id else plan.command
 
 
 def refuse_unsound(database: Database, plan: Plan, limits: Limits) -> None:
@@ -94,7 +92,8 @@ def refuse_unsound(database: Database, plan: Plan, limits: Limits) -> None:
     going = [move.surplus.member.full_path for move in plan.moves]
     if len(set(going)) < len(going):
         raise SafetyError("the plan moves a file twice", "make it anew: imgindex prune --plan-out FILE")
-    torn = set(going) & {move.keeper.full_path for move in plan.moves}
+    alone = plan.action is Action.REJECT and all(move.is_alone for move in plan.moves)
+    torn = set() if alone else set(going) & {move.keeper.full_path for move in plan.moves}
     if torn:
         raise SafetyError(f"the plan moves '{printable(min(torn))}', which it also keeps", "make it anew")
     problem = over_limits(database, plan, limits)
@@ -150,12 +149,14 @@ def _planned(
 ) -> tuple[list[Deed], list[Refused]]:
     """The deeds of a batch, their intent in the journal and on disk, and what is refused as nothing would be left of it.
 
-    The same transaction sees that the index still knows each keeper as a file that stays.
+    The same transaction sees that the index still knows each keeper as a file that stays, and writes the marks of what is
+    rejected: no file lies in the quarantine for the sake of a mark that is not there.
     """
     with database.writing(durable=True) as tx:
         alive = ledger.live_files(tx, [answer.move.keeper.file_id for answer in checked])
         led_to = ledger.linked_keepers(tx)
         problems = [_problem(database, one, alive, led_to) for one in checked]
+        problems = _unless_pardoned(tx, run, checked, problems)
         sound = [one for one, problem in zip(checked, problems, strict=True) if not problem]
         ids = count(ledger.next_entry(tx))
         deeds = [deed_of(run, ids, one) for one in sound]
@@ -169,11 +170,27 @@ def _planned(
 def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], led_to: Container[str]) -> str:
     """Why the index is against a move, empty when it is not."""
     if alive.get(checked.move.keeper.file_id) != checked.move.keeper.digest:
-        return "the index no longer knows its keeper as it was"
+        return f"the index no longer knows {'it' if checked.move.is_alone else 'its keeper'} as it was"
     going = [checked.move.surplus.member.full_path, *(rename.full_path for rename in checked.move.renames)]
     if any(database.stored(path) in led_to for path in going):
         return "symbolic links lead to it: undo the run that made them first"
     return ""
+
+
+def _unless_pardoned(tx: Connection, run: Run, checked: Sequence[Checked], problems: Sequence[str]) -> list[str]:
+    """Why each file must stay, also when what it shows is no longer rejected; what goes is marked where that is due."""
+    going = [one.move.mark for one, problem in zip(checked, problems, strict=True) if one.move.mark and not problem]
+    rejects.keep_marks(tx, run.marks.intersection(going))
+    marked = rejects.marked(tx, [mark.digest for mark in going])
+    return [problem or _pardon(one, marked) for one, problem in zip(checked, problems, strict=True)]
+
+
+def _pardon(checked: Checked, marked: Container[bytes]) -> str:
+    """Why a file need not go that nothing stands for, empty when it has to, or something does."""
+    mark = checked.move.mark
+    if not checked.move.is_alone or (mark and mark.digest in marked):
+        return ""
+    return "what it shows is no longer rejected"
 
 
 def _write_result(tx: Connection, bases: Mapping[int, str], deed: Deed, done: Done) -> None:
@@ -181,6 +198,8 @@ def _write_result(tx: Connection, bases: Mapping[int, str], deed: Deed, done: Do
     ledger.journal_set(tx, done.states)
     if done.states[deed.picture.entry_id] is MoveState.MOVED:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
+    else:
+        rejects.release(tx, [deed.picture])
     now_ns = time.time_ns()
     for entry in filter(is_replacement, deed.renames):
         stamp = stamp_of_payload(entry) if done.states[entry.entry_id] is MoveState.MOVED else None

@@ -280,6 +280,16 @@ def members_at(tx: Connection, bases: Mapping[int, str], paths: Iterable[str]) -
     return {member.full_path: member for member in members}
 
 
+def members_showing(
+    tx: Connection, bases: Mapping[int, str], content_ids: Iterable[int], looks: Iterable[bytes] = ()
+) -> list[Member]:
+    """The pictures that have one of some contents, or a content that has one of some looks, by id of the file."""
+    some = [*in_parts(tx, _members().where(_groupable()), content.c.id, content_ids)]
+    some += in_parts(tx, _members().where(_groupable()), content.c.look, looks)
+    members = {row.id: _member(row, bases) for row in some}
+    return [members[file_id] for file_id in sorted(members)]
+
+
 def _members(*columns: Any) -> Select[Any]:
     """Files with all that a member says of them, behind further columns."""
     return select(

@@ -313,6 +313,8 @@ class Status:
     quarantined: int
     """Files in the quarantine that `undo` can bring back."""
     quarantined_bytes: int
+    rejected: int
+    """Contents that should not be in the data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,8 @@ class Merged:
     """Contents fingerprinted by another version of imgindex, or damaged."""
     decisions: int
     """Judgements, also those that were known here."""
+    rejected: int
+    """Contents that were not rejected here, and now are."""
 
 
 class Health(StrEnum):

@@ -8,13 +8,16 @@ from functools import cache
 
 from sqlalchemy import Connection
 
-from indexer import ledger, queries
+from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_state, take_back
-from indexer.journal import entry_of, is_indexed, is_replacement, sync, write_states
+from indexer.journal import entry_of, is_indexed, is_replacement, sync
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
 from indexer.plans import Action, Refused
 from indexer.quarantine import names_in
+
+_NOT_HELD = (MoveState.ABORTED, MoveState.RESTORED, MoveState.MISSING)
+"""Where a deed stands whose file is not in the quarantine, and was not purged."""
 
 
 def recover(database: Database) -> Recovered:
@@ -43,6 +46,7 @@ def recover(database: Database) -> Recovered:
         done = [entry for entry in reversed(entries) if entry.state is MoveState.PLANNED]
         for entry in (*done, *(entry for entry in entries if entry.state is not MoveState.PLANNED)):
             _put_right(tx, bases, entry, found[entry.entry_id])
+        rejects.release(tx, (entry for entry in entries if found[entry.entry_id] in _NOT_HELD))
     settled = [entry for entry in entries if found[entry.entry_id] not in PENDING]
     missing = tuple(entry.full_path for entry in settled if found[entry.entry_id] is MoveState.MISSING)
     return Recovered(len(settled), missing)
@@ -56,13 +60,17 @@ def notice_returned(database: Database) -> None:
     lying = cache(lambda stored: names_in(database.absolute(stored)))
     with database.reading() as tx:
         rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
-    back: set[int] = set()
+    back: dict[int, JournalEntry] = {}
     for row in rows:  # pictures before what belongs to them
         moved_within = row.action == Action.RENAME  # and what it made way for may have the same name again
-        if (moved_within or row.payload not in lying(row.quarantine)) and came_back(entry_of(database, row), back):
-            back.add(row.id)
+        if (moved_within or row.payload not in lying(row.quarantine)) and came_back(
+            entry := entry_of(database, row), back
+        ):
+            back[entry.entry_id] = entry
     if back:
-        write_states(database, dict.fromkeys(back, MoveState.RESTORED))
+        with database.writing(durable=True) as tx:
+            ledger.journal_set(tx, dict.fromkeys(back, MoveState.RESTORED))
+            rejects.release(tx, back.values())
 
 
 def _unreplaced(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:

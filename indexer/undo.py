@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from indexer import ledger, queries
+from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_back, hindrance, take_back
 from indexer.diff import is_unsettled
@@ -155,7 +155,7 @@ def _taken_back(entries: Iterable[JournalEntry], refused: set[int], others: Othe
 
 
 def _write_returned(database: Database, answers: Sequence[Answer]) -> None:
-    """Writes down which files came back, and puts the rows of pictures in place."""
+    """Writes down which files came back, puts the rows of pictures in place, and takes back the marks of rejected ones."""
     now_ns = time.time_ns()
     with database.writing(durable=True) as tx:
         bases = database.bases(queries.roots(tx))
@@ -170,6 +170,7 @@ def _write_returned(database: Database, answers: Sequence[Answer]) -> None:
             if is_replacement(entry) and answer is not None:
                 places, former = (entry.payload_path, entry.full_path), entry.extra.get("file_id")
                 ledger.relocate_path(tx, bases, places, answer, unsettled=unsettled, file_id=former)
+        rejects.release(tx, (entry for entry, answer in answers if not isinstance(answer, Refused)))
 
 
 def _report(answers: Iterable[Answer]) -> Iterator[Moved | Refused]:

@@ -79,4 +79,4 @@ def planned(upgrades: Iterable[Upgrade], asked: Asked) -> Plan:
             refused.append(Refused(one.move.surplus.member.full_path, "; ".join(one.problems)))
         else:
             ready.append(one.move)
-    return Plan(asked.wanted, (), tuple(ready), labelling=asked.labelling, refused=tuple(refused))
+    return Plan(asked.wanted, (), tuple(ready), labelling=asked.labelling, refused=tuple(refused), command="upgrades")

@@ -16,7 +16,21 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
-        *("doctor", "leaks", "gate", "beside", "rehome", "merge", "reading", "assess", "scrapes", "upgrades"),
+        *(
+            "doctor",
+            "leaks",
+            "gate",
+            "beside",
+            "rehome",
+            "merge",
+            "reading",
+            "assess",
+            "scrapes",
+            "upgrades",
+            "reject",
+            "rejected",
+            "returned",
+        ),
     )
 ]
 STATEMENTS = (
@@ -26,6 +40,7 @@ STATEMENTS = (
     "roots.py",
     "store.py",
     "matches.py",
+    "rejects.py",
     "ledger.py",
     "conditions.py",
     "schema.py",
@@ -34,6 +49,7 @@ STATEMENTS = (
 )
 TRANSACTIONS = (
     "index.py",
+    "match.py",
     "admit.py",
     "assess.py",
     "batches.py",

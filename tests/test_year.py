@@ -27,6 +27,16 @@ def test_simulated_year(data: Path, tmp_path: Path, index: Index) -> None:
         for path in sorted(set(told) | set(scrape.outcomes)):
             if told.get(path) != scrape.outcomes.get(path):
                 wrong.append((label, path, scrape.outcomes.get(path), told.get(path)))
-        print(label, found.moved, found.gone, found.new, found.decoded, found.seconds, between, scrape.decoded, len(scrape.outcomes))
+        print(
+            label,
+            found.moved,
+            found.gone,
+            found.new,
+            found.decoded,
+            found.seconds,
+            between,
+            scrape.decoded,
+            len(scrape.outcomes),
+        )
     print("\n".join(map(str, wrong)))
     assert not wrong

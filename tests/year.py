@@ -255,4 +255,3 @@ def _written_on(image: Image.Image) -> Image.Image:
     pen.rectangle((left, top, image.width, image.height), fill="black")
     pen.text((left + 4, top + 2), "SALE", fill="white", font_size=image.height // 8)
     return image
-

@@ -1,4 +1,4 @@
-"""Kills index, prune, undo, purge and recover at their system calls, or lets these fail, and checks what is left.
+"""Kills index, prune, undo, purge, recover and reject at their system calls, or lets these fail, and checks what is left.
 
     python tests/faults/kill_points.py                      a sample of the kill points of each command
     python tests/faults/kill_points.py --all                every kill point
@@ -39,7 +39,8 @@ from upgrading import put, shrunk
 from warm import Ended, Run, commands
 
 from indexer import Index
-from indexer.drawing import drawn
+from indexer.drawing import drawn, encoded
+from indexer.plans import Action, Plan
 
 SYSTEM_CALLS = (
     "write", "pwrite64", "rename", "renameat", "renameat2", "link", "linkat", "symlinkat", "unlink", "unlinkat", "fsync",
@@ -63,6 +64,9 @@ COMMANDS = {
     "symlink": ("prune", "--yes", "--link", "symlink"),
     "upgrades": ("upgrades", "--yes"),
     "undo of upgrades": ("undo",),
+    "reject": ("reject", "{photos}/a/0.jpg", "{photos}/b/5.jpg", "--reason", "wrong", "--yes"),
+    "undo of reject": ("undo",),
+    "returned": ("prune", "--returned", "--yes"),
 }
 """`recover` is an `index` after a prune that was killed half-way."""
 MOST = {
@@ -76,6 +80,9 @@ MOST = {
     "symlink": 3,
     "upgrades": 10,
     "undo of upgrades": 8,
+    "reject": 8,
+    "undo of reject": 5,
+    "returned": 4,
 }
 """Kill points of each command in the short form, spread evenly over its calls."""
 
@@ -152,6 +159,8 @@ def _prepare(run: Run, base: Path, command: str) -> Tree:
         copy.with_suffix(".txt").write_text(f"picture {number}\n" + ("with more words\n" if number == 1 else ""))
     names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.jpg"))
     (photos / "all.txt").write_text("".join(f"{name}\n" for name in names))
+    if command == "returned":
+        (photos / "again.jpg").write_bytes(encoded(drawn(0).resize((200, 175)), quality=80))
     original = tree(photos)
     if command == "index":
         return original
@@ -161,6 +170,8 @@ def _prepare(run: Run, base: Path, command: str) -> Tree:
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
     if command == "recover":
         _injected(run, base, "prune", "KILL", "renameat2", 5)
+    if command in {"undo of reject", "returned"}:
+        index.carry_out(_rejection(index, photos))
     return original
 
 
@@ -219,6 +230,11 @@ def _points(run: Run, base: Path, command: str, *, every: bool) -> list[tuple[st
     return sorted({found[round(step * (len(found) - 1) / (most - 1))] for step in range(most)})
 
 
+def _rejection(index: Index, photos: Path) -> Plan:
+    """The plan that `reject` carries out."""
+    return index.plan_rejection(photos / "a" / "0.jpg", photos / "b" / "5.jpg", reason="wrong")
+
+
 def _count_calls(run: Run, base: Path, command: str) -> dict[str, int]:
     """How often a command makes each system call."""
     work = base.parent / "work"
@@ -273,14 +289,27 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
         index.update(photos, jobs=0)
         index.upgrade(index.upgrades())
         halves += len(index.upgrades())
+    marked = _marks_fit(index)
+    if command in {"reject", "returned"}:
+        index.update(photos, jobs=0)
+        index.carry_out(_rejection(index, photos) if command == "reject" else index.plan_returned())
+        marked &= _marks_fit(index) and len(index.rejected()) == 2
     while _undone(index):
         pass
     exact = not halves and tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
+    exact &= marked and not index.rejected()
     report = index.update(photos, jobs=0)
     found = sum(path.suffix in {".jpg", ".png", ".webp"} for path in photos.rglob("*"))
     equal = (report.files, report.new, report.gone) == (found, 0, 0) and not index.verify_quarantine()[1]
     left = list(work.rglob("*.part"))
     return Fault(command, fault, system_call, at, lost, exact, equal and not left, clear)
+
+
+def _marks_fit(index: Index) -> bool:
+    """True when what lies in the quarantine with nothing that stands for it shows what is rejected, all of it."""
+    entries = [one.entry for one in index.quarantined() if one.entry.action is Action.REJECT]
+    marks = {one.mark.digest.hex() for one in index.rejected()}
+    return {entry.extra["shows"] for entry in entries} == marks
 
 
 def _undone(index: Index) -> bool:
