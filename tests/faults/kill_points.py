@@ -60,7 +60,7 @@ COMMANDS = {
     "link": ("prune", "--yes", "--link", "hard"),
     "undo of links": ("undo",),
     "symlink": ("prune", "--yes", "--link", "symlink"),
-    "upgrades": ("upgrades", "--yes"),
+    "upgrades": ("upgrades", "--yes", "--jobs", "0"),
     "undo of upgrades": ("undo",),
 }
 """`recover` is an `index` after a prune that was killed half-way."""
@@ -184,7 +184,7 @@ def _prepare_upgrades(base: Path, command: str) -> Tree:
     index.update(photos, jobs=0)
     original = tree(photos)
     if command != "upgrades":
-        index.upgrade(index.upgrades())
+        index.upgrade(index.upgrades(jobs=0))
     return original
 
 
@@ -284,8 +284,8 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
         lost += len(pictures - _digests(photos))
     if command == "upgrades":
         index.update(photos, jobs=0)
-        index.upgrade(index.upgrades())
-        halves += len(index.upgrades())
+        index.upgrade(index.upgrades(jobs=0))
+        halves += len(index.upgrades(jobs=0))
     while _undone(index):
         pass
     exact = not halves and tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
