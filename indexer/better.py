@@ -16,6 +16,10 @@ from indexer.text import printable
 
 MOST_STRETCHED = 0.05
 """A larger picture may be this much wider or narrower than the old one, as one that was cropped a little is."""
+LEAST_JUDGED = 0.75
+"""The old picture's share of the larger one's width above which nobody can tell whether that was enlarged."""
+ENLARGED = "the better one was only enlarged: it shows no more than the old one"
+UNKNOWN = "nobody can tell whether the better one was only enlarged: it cannot be looked at closely"
 PIXEL_LABELS = (".json", ".xml", ".npz")
 """Sidecars that may say where in the picture something is in pixels, which a larger picture puts elsewhere."""
 
@@ -28,10 +32,10 @@ class Candidates:
     better: tuple[tuple[Member, Relation], ...]
     """The largest first."""
 
-    def upgrade_to(self, number: int) -> tuple[Surplus, Member]:
-        """The old one as surplus, and one of the better ones as its keeper."""
-        new, found = self.better[number]
-        return Surplus(self.old, found.kind, found.bits, found.evidence), new
+    def surplus_of(self, number: int) -> Surplus:
+        """The old one as surplus of one of the better ones."""
+        found = self.better[number][1]
+        return Surplus(self.old, found.kind, found.bits, found.evidence)
 
 
 def candidates(members: Iterable[Member], relations: Relations, rules: Rules) -> Iterator[Candidates]:
@@ -73,6 +77,34 @@ def is_larger(new: Member, old: Member) -> bool:
     longer = new.width >= old.width and new.height >= old.height and new.pixels > old.pixels
     ours, theirs = new.width * old.height, old.width * new.height
     return longer and abs(ours - theirs) <= MOST_STRETCHED * max(ours, theirs)
+
+
+def sharpness_problem(new: Member, old: Member, gain: float | None) -> str:
+    """Why a larger picture may show no more than the old one, empty when it does.
+
+    Args:
+        new: The larger picture.
+        old: The one that the index knew first.
+        gain: What `sharpness.gain` gives; None when nobody can tell.
+    """
+    share = old.width / new.width
+    if share > LEAST_JUDGED:
+        return ""
+    if gain is None:
+        return UNKNOWN
+    return ENLARGED if is_only_enlarged(share, gain) else ""
+
+
+def is_only_enlarged(share: float, gain: float) -> bool:
+    """True for a larger picture that shows no more than a smaller one.
+
+    The bound was set on photos in six sizes, enlarged by three filters; docs/upgrades.md says how often it is wrong.
+
+    Args:
+        share: The smaller one's width as a share of the larger one's.
+        gain: What `sharpness.gain` gives.
+    """
+    return gain < max(0.28, 0.1 + 0.6 * share)
 
 
 def _largest_first(better: Sequence[tuple[Member, Relation]], rules: Rules) -> tuple[tuple[Member, Relation], ...]:

@@ -36,6 +36,7 @@ from indexer.moves import Recovered
 from indexer.options import (
     EXITS,
     Database,
+    Jobs,
     Json,
     Null,
     Quiet,
@@ -86,9 +87,7 @@ def index(
     folders: Annotated[
         list[str] | None, typer.Argument(metavar="DIR", help="Folders of pictures; none: all that are indexed.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=0, max=1024, metavar="N", help="Worker processes; default: one a processor.")
-    ] = None,
+    jobs: Jobs = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave out names or paths; may be repeated.")
     ] = None,

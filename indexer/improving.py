@@ -7,6 +7,7 @@ from typing import Unpack
 
 from indexer import prune, upgrades
 from indexer.asking import Wishes, asked, limits_for, settings_quarantine
+from indexer.executors import local_pool
 from indexer.groups import PRUNED
 from indexer.locate import canonical
 from indexer.moves import MoveReport
@@ -19,17 +20,28 @@ from indexer.remembering import Remembering
 class Improving(Remembering):
     """What makes a data set better."""
 
-    def upgrades(self, *paths: Path, keep_labels: bool = False, **wishes: Unpack[Wishes]) -> tuple[Upgrade, ...]:
+    def upgrades(
+        self,
+        *paths: Path,
+        keep_labels: bool = False,
+        enlarged: bool = False,
+        jobs: int | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> tuple[Upgrade, ...]:
         """The pictures that came later and are larger than the same picture that was known first; nothing is changed.
 
         Args:
             *paths: Only upgrades whose old or better file lies at or below these.
             keep_labels: Trust labels that may count in pixels.
+            enlarged: Take what was only enlarged, and shows no more than the old one, too.
+            jobs: As for `update`.
             **wishes: See `Wishes`; `match`, `kinds`, `link` and `on_conflict` do not count.
         """
         wish = asked(self.path, {**wishes, **_FIXED})
-        with self._reading() as database:
-            return upgrades.upgrades(database, wish, map(canonical, paths), keep_labels=keep_labels)
+        with self._reading() as database, local_pool(jobs) as executor:
+            return upgrades.upgrades(
+                database, wish, map(canonical, paths), executor, keep_labels=keep_labels, enlarged=enlarged
+            )
 
     def upgrade_plan(self, found: Iterable[Upgrade], *, isolated: bool = False) -> Plan:
         """The plan that carries upgrades out, for `over_limits`; those that something speaks against are refused in it."""

@@ -109,6 +109,9 @@ MaxShare = Annotated[
         help="Move nothing when the plan takes a larger share of a folder that was indexed; default: 0.5.",
     ),
 ]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=0, max=1024, metavar="N", help="Worker processes; default: one a processor.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")]
 Quarantine = Annotated[
     str | None,

@@ -74,25 +74,24 @@ def notice_returned(database: Database) -> None:
 
 
 def _unreplaced(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:
-    """The states of pictures, and of what else was done, where a better one did not take their place; the latest first."""
-    failed = {
-        entry.owner_id
-        for entry in entries
-        if is_replacement(entry) and found[entry.entry_id] in {MoveState.ABORTED, MoveState.MISSING}
-    }
-    deeds = [entry for entry in entries if {entry.entry_id, entry.owner_id} & failed]
-    done = [entry for entry in deeds if entry.state is MoveState.PLANNED and found[entry.entry_id] is MoveState.MOVED]
+    """The states of all that was done for upgrades that came to nothing, after it was taken back, the latest first."""
+    failed = _owners(entries, found, {MoveState.ABORTED, MoveState.MISSING})
+    deeds = (entry for entry in entries if {entry.entry_id, entry.owner_id} & failed)
+    done = (entry for entry in deeds if entry.state is MoveState.PLANNED and found[entry.entry_id] is MoveState.MOVED)
     return {entry.entry_id: _taken_back(entry, MoveState.ABORTED) for entry in done}
 
 
 def _all_back(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:
-    """The states of what was moved together with better pictures that are back: it comes back, too, the latest first."""
-    back = {
-        entry.owner_id for entry in entries if is_replacement(entry) and found[entry.entry_id] is MoveState.RESTORED
-    }
-    deeds = [entry for entry in entries if {entry.entry_id, entry.owner_id} & back]
-    away = [entry for entry in deeds if found[entry.entry_id] is MoveState.MOVED]
+    """The states of what is still away of upgrades that are being taken back, after that was done, the latest first."""
+    back = _owners(entries, found, {MoveState.RESTORED})
+    deeds = (entry for entry in entries if {entry.entry_id, entry.owner_id} & back)
+    away = (entry for entry in deeds if found[entry.entry_id] is MoveState.MOVED)
     return {entry.entry_id: _taken_back(entry, MoveState.RESTORED) for entry in away}
+
+
+def _owners(entries: Sequence[JournalEntry], found: dict[int, MoveState], states: set[MoveState]) -> set[int | None]:
+    """The ids of the pictures for whose sake something was moved within the data set that is in one of some states."""
+    return {entry.owner_id for entry in entries if entry.action is Action.RENAME and found[entry.entry_id] in states}
 
 
 def _taken_back(entry: JournalEntry, state: MoveState) -> MoveState:

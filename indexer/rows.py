@@ -104,7 +104,7 @@ def move_rows(entries: Sequence[JournalEntry], most: int) -> Iterator[Row]:
         entries: In the order in which they were done; what belongs to a picture has a smaller id than it.
         most: Cards in a row.
     """
-    owners = Counter(entry.owner_id for entry in entries if entry.action is not Action.REWRITE)
+    owners = Counter(entry.owner_id for entry in entries if entry.kind == "sidecar")
     pictures = filter(is_indexed, entries)
     for keeper, together in groupby(pictures, key=lambda entry: (entry.keeper, entry.keeper_digest)):
         found = tuple(together)

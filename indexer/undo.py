@@ -123,7 +123,7 @@ def _pages(database: Database, run_id: int) -> Iterator[list[JournalEntry]]:
 
 def _others(database: Database, entry: JournalEntry) -> list[JournalEntry]:
     with database.reading() as tx:
-        rows = ledger.journal_entries(tx, states=MoveState, owner_id=entry.owner_id)
+        rows = ledger.journal_entries(tx, run_id=entry.run_id, states=MoveState, owner_id=entry.owner_id)
     return [entry_of(database, row) for row in rows if row.id != entry.entry_id]
 
 

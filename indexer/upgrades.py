@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from indexer import better, find, plan, queries
 from indexer.asking import Asked
 from indexer.better import Candidates
 from indexer.database import Database
+from indexer.executors import Executor, results
 from indexer.filesystem import is_there
 from indexer.groups import Group, Member
 from indexer.places import relative_to
 from indexer.plans import Plan, Refused, Upgrade
 from indexer.sidecars import Finder
 from indexer.text import printable
+from indexer.vetting import vetted_gain
+
+Chosen = tuple[Candidates, int, str]
+"""A picture, which of its larger versions is to take its place, and what speaks against that one, if anything."""
+Pair = tuple[int, tuple[str, bytes], tuple[str, bytes]]
+"""A key; absolute path and SHA-256 of a picture, and of a larger one."""
+Gain = tuple[int, float | None]
+"""The key of a pair, and what `sharpness.gain` says of it."""
 
 
 def upgrades(
-    database: Database, asked: Asked, paths: Iterable[str] = (), *, keep_labels: bool = False
+    database: Database, asked: Asked, paths: Iterable[str], executor: Executor, *, keep_labels: bool, enlarged: bool
 ) -> tuple[Upgrade, ...]:
     """The pictures that came later, are larger than what the index knew first, and may take its place, by the old path.
 
@@ -26,14 +35,20 @@ def upgrades(
         database: The index.
         asked: Which matches count, which files may go, and how labels are treated.
         paths: Absolute; only upgrades whose old or better file lies at or below one. None for all.
+        executor: Where pictures are looked at.
         keep_labels: Trust labels that may count in pixels.
+        enlarged: Take what was only enlarged, too.
     """
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         members, relations = find.related(tx, asked.wanted, bases)
     wanted = [*paths]
-    found = list(better.candidates(members, relations, asked.wanted.rules))
-    chosen = [one for one in found if not wanted or _lies_in(wanted, (one.old, one.better[0][0]))]
+    found = [
+        one
+        for one in better.candidates(members, relations, asked.wanted.rules)
+        if not wanted or _lies_in(wanted, (one.old, one.better[0][0]))
+    ]
+    chosen = [(one, 0, "") for one in found] if enlarged else list(_sharp(found, executor))
     made = _settled(database, chosen, asked, keep_labels=keep_labels)
     return tuple(sorted(made, key=lambda one: one.move.surplus.member.full_path))
 
@@ -43,13 +58,61 @@ def _lies_in(paths: Iterable[str], members: Iterable[Member]) -> bool:
     return any(relative_to(member.full_path, place) is not None for member in members for place in places)
 
 
-def _settled(database: Database, found: Iterable[Candidates], asked: Asked, *, keep_labels: bool) -> Iterator[Upgrade]:
+def _sharp(found: Sequence[Candidates], executor: Executor) -> Iterator[Chosen]:
+    """For each picture the largest version that was not only enlarged; when all were, the largest, and the reason."""
+    waiting = dict.fromkeys(range(len(found)), 0)
+    reasons: dict[int, str] = {}
+    while waiting:
+        gains = _gains([_pair(key, found[key], number) for key, number in waiting.items()], executor)
+        later = {}
+        for key, number in waiting.items():
+            one = found[key]
+            problem = better.sharpness_problem(one.better[number][0], one.old, gains[key])
+            reasons.setdefault(key, problem)
+            if not problem:
+                yield one, number, ""
+            elif number + 1 < len(one.better):
+                later[key] = number + 1
+            else:
+                yield one, 0, reasons[key]
+        waiting = later
+
+
+def _pair(key: int, one: Candidates, number: int) -> Pair:
+    new = one.better[number][0]
+    return key, (one.old.full_path, one.old.digest), (new.full_path, new.digest)
+
+
+def _gains(pairs: Iterable[Pair], executor: Executor) -> dict[int, float | None]:
+    found: dict[int, float | None] = {}
+    for answers in results(executor, _look, (((pair,), None) for pair in pairs), _lost, _vetted):
+        found.update(answers)
+    return found
+
+
+def _look(pairs: Sequence[Pair], _extra: None) -> Sequence[Gain]:
+    """What workers run; imported there."""
+    from indexer.sharpness import gains_batch  # noqa: PLC0415
+
+    return gains_batch(pairs)
+
+
+def _lost(pair: Pair, _reason: str) -> Gain:
+    """The answer for a pair that cost its worker."""
+    return pair[0], None
+
+
+def _vetted(pair: Pair, answer: object) -> Gain | None:
+    return vetted_gain(pair[0], answer)
+
+
+def _settled(database: Database, found: Sequence[Chosen], asked: Asked, *, keep_labels: bool) -> Iterator[Upgrade]:
     """The upgrades with what speaks against each: labels, names, folders that could not be listed."""
     finder = Finder()
-    pairs = [one.upgrade_to(0) for one in found]
-    groups = (Group(new, (old,), (), "most pixels") for old, new in pairs)
+    pairs = [(one.surplus_of(number), one.better[number][0], problem) for one, number, problem in found]
+    groups = (Group(new, (old,), (), "most pixels") for old, new, _problem in pairs)
     waiting = {refused.path: refused.reason for refused in plan.without_unknown(database, groups)[1]}
-    for old, new in pairs:
+    for old, new, problem in pairs:
         made = better.upgrade(
             old,
             new,
@@ -58,7 +121,8 @@ def _settled(database: Database, found: Iterable[Candidates], asked: Asked, *, k
             class_folders=asked.labelling.class_folders,
             keep_labels=keep_labels,
         )
-        yield replace(made, problems=(*made.problems, *_problems(made, waiting)))
+        problems = filter(None, (problem, *made.problems, *_problems(made, waiting)))
+        yield replace(made, problems=tuple(problems))
 
 
 def _problems(made: Upgrade, waiting: Mapping[str, str]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from indexer.options import (
     Database,
     DryRun,
     Isolated,
+    Jobs,
     Json,
     MaxFiles,
     MaxShare,
@@ -53,6 +54,10 @@ def upgrades(
             help="Also where the old picture has a .json, .xml or .npz, which may count in pixels; they stay as they are.",
         ),
     ] = False,
+    enlarged: Annotated[
+        bool, typer.Option("--enlarged", help="Also take what was only enlarged, and shows no more than the old one.")
+    ] = False,
+    jobs: Jobs = None,
     max_files: MaxFiles = None,
     max_share: MaxShare = None,
     yes: Yes = False,
@@ -74,6 +79,8 @@ def upgrades(
     found = pictures.upgrades(
         *(paths or ()),
         keep_labels=keep_labels,
+        enlarged=enlarged,
+        jobs=jobs,
         unconfirmed=unconfirmed,
         protect=protect or (),
         only_if_in=only_if_in or (),

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from checking import across, left_over, payloads
+from PIL import Image
 from support import tree
 from upgrading import BETTER, OLD, came, put, shrunk, with_better
 
-from indexer import Index, transfer
+from indexer import Index, better, sharpness, transfer
+from indexer.better import ENLARGED, UNKNOWN
 from indexer.drawing import drawn
 from indexer.entry import run
 from indexer.errors import SafetyError
@@ -37,7 +39,7 @@ def content(photos: Path, path: str) -> bytes:
 def test_a_larger_copy_that_came_later_is_a_better_version(tmp_path: Path, index: Index) -> None:
     """The same picture with more pixels; it takes the old one's place and name."""
     photos = with_better(tmp_path, index)
-    found = index.upgrades()
+    found = index.upgrades(jobs=0)
 
     assert names(found) == [(OLD, BETTER, ())]
     assert found[0].target == str(photos / OLD)
@@ -52,7 +54,7 @@ def test_a_smaller_copy_that_came_later_is_none(tmp_path: Path, index: Index) ->
     put(photos / "b/1.png", drawn(0), "PNG")
     came(index, photos)
 
-    assert index.upgrades() == ()
+    assert index.upgrades(jobs=0) == ()
 
 
 def test_a_larger_copy_that_was_there_first_is_none(tmp_path: Path, index: Index) -> None:
@@ -63,22 +65,22 @@ def test_a_larger_copy_that_was_there_first_is_none(tmp_path: Path, index: Index
     put(photos / "a/1.jpg", shrunk(0))
     came(index, photos)
 
-    assert index.upgrades() == ()
+    assert index.upgrades(jobs=0) == ()
 
 
 def test_of_several_better_versions_the_largest_is_taken(tmp_path: Path, index: Index) -> None:
     """Its byte copies, and the smaller ones, are surplus for prune."""
     photos = tmp_path / "photos"
-    put(photos / OLD, shrunk(0, 0.4))
+    put(photos / OLD, shrunk(2, 0.4))
     came(index, photos)
-    put(photos / "scrape/a.jpg", shrunk(0, 0.7))
-    put(photos / "scrape/b.jpg", drawn(0))
-    put(photos / "scrape/c.jpg", drawn(0))
+    put(photos / "scrape/a.jpg", shrunk(2, 0.7))
+    put(photos / "scrape/b.jpg", drawn(2))
+    put(photos / "scrape/c.jpg", drawn(2))
     came(index, photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
 
     assert sorted(tree(photos)) == ["scrape/a.jpg", "scrape/c.jpg", OLD]
-    assert index.upgrades() == ()
+    assert index.upgrades(jobs=0) == ()
     groups = index.groups()
     assert {surplus.member.path for surplus in groups[0].surplus} | {groups[0].keeper.path} == set(tree(photos))
 
@@ -92,7 +94,7 @@ def test_one_file_of_a_picture_is_upgraded(tmp_path: Path, index: Index) -> None
     put(photos / BETTER, drawn(0))
     came(index, photos)
 
-    assert names(index.upgrades()) == [("b/1.jpg", BETTER, ())]
+    assert names(index.upgrades(jobs=0)) == [("b/1.jpg", BETTER, ())]
 
 
 def test_a_better_version_of_a_lesser_copy_is_none(tmp_path: Path, index: Index) -> None:
@@ -102,7 +104,7 @@ def test_a_better_version_of_a_lesser_copy_is_none(tmp_path: Path, index: Index)
         put(photos / f"{number}/1.jpg", shrunk(0, share))
         came(index, photos)
 
-    assert index.upgrades() == ()
+    assert index.upgrades(jobs=0) == ()
 
 
 def test_a_squeezed_version_is_none(tmp_path: Path, index: Index) -> None:
@@ -115,7 +117,7 @@ def test_a_squeezed_version_is_none(tmp_path: Path, index: Index) -> None:
     came(index, photos)
 
     assert index.groups()
-    assert index.upgrades() == ()
+    assert index.upgrades(jobs=0) == ()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_rules_of_places_hold(
     """As for prune: the old one is what would go, the better one what stands for it."""
     monkeypatch.chdir(with_better(tmp_path, index))
 
-    assert len(index.upgrades(**wishes)) == left
+    assert len(index.upgrades(jobs=0, **wishes)) == left
 
 
 @pytest.mark.parametrize(("path", "left"), [("scrape", 1), ("train/cat", 1), (OLD, 1), ("other", 0)])
@@ -145,7 +147,59 @@ def test_paths_choose_by_either_end(tmp_path: Path, index: Index, path: str, lef
     photos = with_better(tmp_path, index)
     (photos / "other").mkdir()
 
-    assert len(index.upgrades(photos / path)) == left
+    assert len(index.upgrades(photos / path, jobs=0)) == left
+
+
+# --- what was only enlarged
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_what_was_only_enlarged_is_left_alone(tmp_path: Path, index: Index, jobs: int) -> None:
+    """It has more pixels and shows no more; the user may want it all the same."""
+    photos = tmp_path / "photos"
+    old = put(photos / OLD, shrunk(2))
+    came(index, photos)
+    with Image.open(old) as picture:
+        put(photos / BETTER, picture.resize(drawn(2).size, Image.Resampling.LANCZOS))
+    came(index, photos)
+
+    assert names(index.upgrades(jobs=jobs)) == [(OLD, BETTER, (ENLARGED,))]
+    assert names(index.upgrades(jobs=jobs, enlarged=True)) == [(OLD, BETTER, ())]
+
+
+def test_the_largest_that_was_not_only_enlarged_is_taken(tmp_path: Path, index: Index) -> None:
+    """Though an enlarged one has more pixels."""
+    photos = tmp_path / "photos"
+    old = put(photos / OLD, shrunk(2, 0.3))
+    came(index, photos)
+    with Image.open(old) as picture:
+        put(photos / "scrape/x.jpg", picture.resize(drawn(2).size, Image.Resampling.LANCZOS))
+    put(photos / "scrape/y.jpg", shrunk(2, 0.8))
+    came(index, photos)
+
+    assert names(index.upgrades(jobs=0)) == [(OLD, "scrape/y.jpg", ())]
+
+
+def test_a_better_one_that_cannot_be_looked_at_is_left_alone(tmp_path: Path, index: Index) -> None:
+    """Nobody can tell then what it shows."""
+    photos = with_better(tmp_path, index)
+    (photos / BETTER).write_bytes(b"something else")
+
+    assert names(index.upgrades(jobs=0)) == [(OLD, BETTER, (UNKNOWN,))]
+
+
+@pytest.mark.parametrize("folder", ["photos_caltech_pairs", "photos_clothing"])
+def test_real_photos_are_told_from_enlarged_ones(data: Path, folder: str) -> None:
+    """Twenty photos at half the size: all of the true larger ones are taken, none of those that were enlarged."""
+    judged = []
+    for path in sorted((data / folder).rglob("*.jp*g"))[:200:10]:
+        with Image.open(path) as picture:
+            full = picture.convert("L")
+        small = full.resize((full.width // 2, full.height // 2), Image.Resampling.LANCZOS)
+        enlarged = small.resize(full.size, Image.Resampling.BICUBIC)
+        judged.append([better.is_only_enlarged(0.5, sharpness.gain(small, one)) for one in (full, enlarged)])
+
+    assert judged == [[False, True]] * len(judged)
 
 
 # --- what is done
@@ -156,7 +210,7 @@ def test_an_upgrade_puts_the_better_one_in_place(tmp_path: Path, index: Index) -
     photos = with_better(tmp_path, index, caption="a cat\n")
     old, better = content(photos, OLD), content(photos, BETTER)
     modified = (photos / BETTER).stat().st_mtime_ns
-    done = index.upgrade(index.upgrades())
+    done = index.upgrade(index.upgrades(jobs=0))
 
     assert [moved.path for moved in done.moved] == [str(photos / OLD)]
     assert sorted(tree(photos)) == [OLD, "train/cat/1.txt"]
@@ -170,7 +224,7 @@ def test_an_upgrade_puts_the_better_one_in_place(tmp_path: Path, index: Index) -
 def test_another_format_keeps_its_own_ending(tmp_path: Path, index: Index) -> None:
     """The stem is the old one's, so that the caption stays its caption."""
     photos = with_better(tmp_path, index, form="PNG", caption="a cat\n")
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
 
     assert sorted(tree(photos)) == ["train/cat/1.png", "train/cat/1.txt"]
 
@@ -178,7 +232,7 @@ def test_another_format_keeps_its_own_ending(tmp_path: Path, index: Index) -> No
 def test_the_index_needs_no_new_look(tmp_path: Path, index: Index) -> None:
     """The rows are right at once; a run after it finds nothing new or gone and decodes nothing."""
     photos = with_better(tmp_path, index, form="PNG")
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     with contextlib.closing(sqlite3.connect(index.path)) as db:
         rows = db.execute(
             "SELECT path, name, digest FROM file JOIN folder ON folder.id = folder_id JOIN content"
@@ -199,15 +253,15 @@ def test_undo_is_exact(tmp_path: Path, index: Index) -> None:
     photos = with_better(tmp_path, index, form="PNG", numbers=(0, 1, 4), caption="a cat\n")
     (photos / "scrape/y.txt").write_text("a cat\n")
     (photos / "scrape/y.json").write_text("{}")
-    before, found = tree(photos), names(index.upgrades())
-    index.upgrade(index.upgrades())
+    before, found = tree(photos), names(index.upgrades(jobs=0))
+    index.upgrade(index.upgrades(jobs=0))
     between = tree(photos)
     index.undo()
 
     assert len(found) == 3
     assert "train/cat/2.json" in between
     assert tree(photos) == before
-    assert names(index.upgrades()) == found
+    assert names(index.upgrades(jobs=0)) == found
     report = index.update(photos, jobs=0)
     assert (report.new, report.changed, report.gone, report.decoded) == (0, 0, 0, 0)
     assert index.verify_quarantine() == (0, ())
@@ -217,7 +271,7 @@ def test_undo_without_the_database_is_exact(tmp_path: Path, index: Index) -> Non
     """By the manifests alone, also a second time; and the index notices."""
     photos = with_better(tmp_path, index, numbers=(0, 1), caption="a cat\n")
     before = tree(photos)
-    done = index.upgrade(index.upgrades())
+    done = index.upgrade(index.upgrades(jobs=0))
     quarantine = photos.parent / ".imgindex-quarantine"
     first = run(["undo", "--from-manifest", str(quarantine)])
     second = run(["undo", "--from-manifest", str(quarantine)])
@@ -232,7 +286,7 @@ def test_data_that_moved_with_its_quarantine_is_undone_where_it_is(tmp_path: Pat
     """By the manifests; the place that they were written in is left alone."""
     photos = with_better(tmp_path, index)
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = tree(photos)
     moved = tmp_path / "elsewhere"
     shutil.copytree(photos.parent, moved)
@@ -247,7 +301,7 @@ def test_a_root_that_moved_is_undone_where_it_is(tmp_path: Path, index: Index) -
     """The journal follows `root move`."""
     photos = with_better(tmp_path, index)
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     photos.parent.rename(tmp_path / "elsewhere")
     index.move_root(photos, tmp_path / "elsewhere/photos")
     index.undo()
@@ -258,7 +312,7 @@ def test_a_root_that_moved_is_undone_where_it_is(tmp_path: Path, index: Index) -
 def test_purge_deletes_the_old_one_and_nothing_else(tmp_path: Path, index: Index) -> None:
     """The better one stands for it; after that, there is nothing to take back."""
     photos = with_better(tmp_path, index)
-    done = index.upgrade(index.upgrades())
+    done = index.upgrade(index.upgrades(jobs=0))
     upgraded = tree(photos)
     index.purge(0, dry_run=False)
 
@@ -276,7 +330,7 @@ def test_roots_of_their_own(tmp_path: Path, index: Index) -> None:
     put(scrape / "x.jpg", drawn(0))
     came(index, scrape)
     before = tree(train), tree(scrape)
-    index.upgrade(index.upgrades(), max_share=1)
+    index.upgrade(index.upgrades(jobs=0), max_share=1)
     report = index.update(train, scrape, jobs=0)
     upgraded = sorted(tree(train)), sorted(tree(scrape))
     index.undo()
@@ -291,7 +345,7 @@ def test_another_file_system_between_the_two(tmp_path: Path, index: Index, monke
     photos = with_better(tmp_path, index, caption="a cat\n")
     before = tree(photos)
     monkeypatch.setattr(transfer, "rename_no_replace", across)
-    done = index.upgrade(index.upgrades())
+    done = index.upgrade(index.upgrades(jobs=0))
     upgraded = sorted(tree(photos))
     report = index.update(photos, jobs=0)
     index.undo()
@@ -316,7 +370,7 @@ def test_equal_captions_of_the_better_one_go_into_the_quarantine(tmp_path: Path,
     photos = with_better(tmp_path, index, caption="a cat\n")
     better_with(photos, "x.txt", "a cat\n\n")
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = tree(photos)
     index.undo()
 
@@ -331,7 +385,7 @@ def test_captions_that_the_old_one_lacks_come_along(tmp_path: Path, index: Index
     better_with(photos, "x.txt", "a cat\n")
     better_with(photos, "x.png.xmp", "<x/>")
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = tree(photos)
     index.undo()
 
@@ -347,7 +401,7 @@ def test_captions_that_bear_the_whole_name_get_the_new_one(tmp_path: Path, index
     photos = with_better(tmp_path, index, form="PNG")
     (photos / "train/cat/1.jpg.txt").write_text("a cat\n")
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = sorted(tree(photos))
     index.undo()
 
@@ -369,7 +423,7 @@ def test_labels_of_yolo_stay(tmp_path: Path, index: Index) -> None:
     (photos / "labels/new/y.txt").write_text("1 0.5 0.5 0.2 0.2\n")
     came(index, photos)
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = tree(photos)
     index.undo()
 
@@ -385,7 +439,7 @@ def test_labels_of_yolo_stay(tmp_path: Path, index: Index) -> None:
 
 def conflict(tmp_path: Path, index: Index, photos: Path, **wishes: bool) -> tuple[str, ...]:
     """What speaks against the only upgrade; nothing changes when it is asked for all the same."""
-    (found,) = index.upgrades(**wishes)
+    (found,) = index.upgrades(jobs=0, **wishes)
     before = tree(photos)
     done = index.upgrade([found])
 
@@ -413,11 +467,11 @@ def test_another_class_is_a_conflict_another_split_is_none(tmp_path: Path, index
     put(photos / "val/cat/2.jpg", drawn(1))
     came(index, photos)
 
-    assert names(index.upgrades()) == [
+    assert names(index.upgrades(jobs=0)) == [
         ("train/cat/1.jpg", "val/dog/1.jpg", ("class 'dog' instead of 'cat'",)),
         ("train/cat/2.jpg", "val/cat/2.jpg", ()),
     ]
-    assert [one.problems for one in index.upgrades(class_folders=False)] == [(), ()]
+    assert [one.problems for one in index.upgrades(jobs=0, class_folders=False)] == [(), ()]
 
 
 @pytest.mark.parametrize("ending", [".xml", ".json", ".npz"])
@@ -428,7 +482,7 @@ def test_labels_that_may_count_in_pixels_are_left_alone(tmp_path: Path, index: I
     problem = f"its {ending} may count in pixels, which would be wrong for a larger picture"
 
     assert conflict(tmp_path, index, photos) == (problem,)
-    index.upgrade(index.upgrades(keep_labels=True))
+    index.upgrade(index.upgrades(jobs=0, keep_labels=True))
     assert sorted(tree(photos)) == sorted([OLD, str(Path(OLD).with_suffix(ending))])
 
 
@@ -448,7 +502,7 @@ def test_a_caption_of_several_pictures_stays_with_them(tmp_path: Path, index: In
 
     assert conflict(tmp_path, index, photos) == ("the better one's .txt belongs to other files, too",)
     (photos / "train/cat/1.txt").write_text("a cat\n")
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     assert sorted(tree(photos)) == ["scrape/x.cr2", "scrape/x.txt", OLD, "train/cat/1.txt"]
 
 
@@ -460,7 +514,7 @@ def test_a_caption_of_both_stays(tmp_path: Path, index: Index) -> None:
     put(photos / "a/1.png", drawn(0), "PNG")
     came(index, photos)
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = sorted(tree(photos))
     index.undo()
 
@@ -472,7 +526,7 @@ def test_protected_labels_are_a_conflict(tmp_path: Path, index: Index) -> None:
     """They cannot come along."""
     photos = with_better(tmp_path, index)
     better_with(photos, "x.txt", "a cat\n")
-    (found,) = index.upgrades(protect=[photos / "scrape/*.txt"])
+    (found,) = index.upgrades(jobs=0, protect=[photos / "scrape/*.txt"])
 
     assert found.problems == (f"'{photos}/scrape/x.txt' is protected",)
 
@@ -492,7 +546,7 @@ def test_a_name_that_is_taken_at_the_last_moment_is_left_alone(tmp_path: Path, i
     """The old one is put back, and the newcomer stays."""
     photos = with_better(tmp_path, index, form="PNG", caption="a cat\n")
     better_with(photos, "x.txt", "a cat\n")
-    found = index.upgrades()
+    found = index.upgrades(jobs=0)
     (photos / "train/cat/1.png").write_bytes(b"a newcomer")
     before = tree(photos)
     done = index.upgrade(found)
@@ -508,7 +562,7 @@ def test_a_name_that_is_taken_at_the_last_moment_is_left_alone(tmp_path: Path, i
 def test_a_better_one_that_changed_is_left_alone(tmp_path: Path, index: Index) -> None:
     """It is read once more before anything moves."""
     photos = with_better(tmp_path, index)
-    found = index.upgrades()
+    found = index.upgrades(jobs=0)
     (photos / BETTER).write_bytes(b"something else")
     before = tree(photos)
     done = index.upgrade(found)
@@ -536,7 +590,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, index: Index) -> None:
     put(photos / os.fsdecode(b"\xff") / os.fsdecode(b"th\xe9.png"), drawn(0), "PNG")
     came(index, photos)
     before = tree(photos)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     upgraded = sorted(tree(photos))
     index.undo()
 
@@ -550,7 +604,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, index: Index) -> None:
 def test_undo_keeps_both_when_the_better_ones_place_is_taken(tmp_path: Path, index: Index) -> None:
     """Nothing is overwritten, and nothing is left half-way."""
     photos = with_better(tmp_path, index)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     (photos / BETTER).write_bytes(b"a newcomer")
     upgraded = tree(photos)
     done = index.undo()
@@ -567,7 +621,7 @@ def test_undo_is_whole_or_not_at_all(tmp_path: Path, index: Index, change: str) 
     """The better one stays where it is while anything of what was done with it cannot be taken back."""
     photos = with_better(tmp_path, index, form="PNG")
     better_with(photos, "x.txt", "a cat\n")
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     path = {
         "old place taken": photos / OLD,
         "payload altered": payloads(photos)[0],
@@ -586,7 +640,7 @@ def test_undo_brings_the_old_one_back_when_the_better_one_is_gone(tmp_path: Path
     """Nothing is in its way then."""
     photos = with_better(tmp_path, index)
     old = content(photos, OLD)
-    index.upgrade(index.upgrades())
+    index.upgrade(index.upgrades(jobs=0))
     (photos / OLD).unlink()
     done = index.undo()
 
@@ -600,7 +654,7 @@ def test_limits_hold(tmp_path: Path, index: Index) -> None:
     photos = with_better(tmp_path, index, numbers=(0, 1))
     before = tree(photos)
     with pytest.raises(SafetyError, match="more than --max-files 1"):
-        index.upgrade(index.upgrades(), max_files=1)
+        index.upgrade(index.upgrades(jobs=0), max_files=1)
 
     assert tree(photos) == before
 

@@ -62,7 +62,7 @@ COMMANDS = {
     "link": ("prune", "--yes", "--link", "hard"),
     "undo of links": ("undo",),
     "symlink": ("prune", "--yes", "--link", "symlink"),
-    "upgrades": ("upgrades", "--yes"),
+    "upgrades": ("upgrades", "--yes", "--jobs", "0"),
     "undo of upgrades": ("undo",),
     "reject": ("reject", "{photos}/a/0.jpg", "{photos}/b/5.jpg", "--reason", "wrong", "--yes"),
     "undo of reject": ("undo",),
@@ -194,7 +194,7 @@ def _prepare_upgrades(base: Path, command: str) -> Tree:
     index.update(photos, jobs=0)
     original = tree(photos)
     if command != "upgrades":
-        index.upgrade(index.upgrades())
+        index.upgrade(index.upgrades(jobs=0))
     return original
 
 
@@ -287,8 +287,8 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
         lost += len(pictures - _digests(photos))
     if command == "upgrades":
         index.update(photos, jobs=0)
-        index.upgrade(index.upgrades())
-        halves += len(index.upgrades())
+        index.upgrade(index.upgrades(jobs=0))
+        halves += len(index.upgrades(jobs=0))
     marked = _marks_fit(index)
     if command in {"reject", "returned"}:
         index.update(photos, jobs=0)
