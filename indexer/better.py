@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.choose import Relation, Relations
@@ -38,8 +38,10 @@ class Candidates:
         return Surplus(self.old, found.kind, found.bits, found.evidence)
 
 
-def candidates(members: Iterable[Member], relations: Relations, rules: Rules) -> Iterator[Candidates]:
-    """For each picture, the file that the index knew first, where larger versions of it came later.
+def candidates(
+    members: Iterable[Member], relations: Relations, rules: Rules, came: Mapping[int, int]
+) -> Iterator[Candidates]:
+    """For each picture, a file of what the index knew first, where a later run brought larger versions of it.
 
     One file of a picture is upgraded: the others are surplus, and `prune` knows what to do with them.
 
@@ -47,9 +49,10 @@ def candidates(members: Iterable[Member], relations: Relations, rules: Rules) ->
         members: All that match others.
         relations: What is known of each.
         rules: Which files may go, may stay, or may stand for each other.
+        came: By file id, the run that brought a file.
     """
     placed = [member for member in members if area(member, rules) is not None]
-    placed.sort(key=lambda member: member.file_id)  # the index gives larger ids to what it meets later
+    placed.sort(key=lambda member: (came[member.file_id], member.file_id))
     files: dict[int, list[Member]] = defaultdict(list)
     for member in placed:
         files[member.content_id].append(member)
@@ -59,7 +62,8 @@ def candidates(members: Iterable[Member], relations: Relations, rules: Rules) ->
             continue
         own = Relation(old.content_id, Kind.BYTES, 0, Evidence.PIXELS)
         related = [(file, found) for found in (own, *relations(old)) for file in files[found.content_id]]
-        better = [one for one in related if one[0].file_id not in told and _is_better(one[0], old, rules)]
+        later = (one for one in related if came[one[0].file_id] > came[old.file_id] and one[0].file_id not in told)
+        better = [one for one in later if _is_better(one[0], old, rules)]
         told.update(file.file_id for file, _found in related)
         if better and not is_protected(old, rules):
             yield Candidates(old, _largest_first(better, rules))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from indexer import better, find, plan, queries
+from indexer import arrivals, better, find, plan, queries
 from indexer.asking import Asked
 from indexer.better import Candidates
 from indexer.database import Database
@@ -42,15 +42,28 @@ def upgrades(
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         members, relations = find.related(tx, asked.wanted, bases)
-    wanted = [*paths]
+        arrived = list(arrivals.of_contents(tx, (member.content_id for member in members)))
+    came, wanted = _runs(database, arrived, members), [*paths]
     found = [
         one
-        for one in better.candidates(members, relations, asked.wanted.rules)
+        for one in better.candidates(members, relations, asked.wanted.rules, came)
         if not wanted or _lies_in(wanted, (one.old, one.better[0][0]))
     ]
     chosen = [(one, 0, "") for one in found] if enlarged else list(_sharp(found, executor))
     made = _settled(database, chosen, asked, keep_labels=keep_labels)
     return tuple(sorted(made, key=lambda one: one.move.surplus.member.full_path))
+
+
+def _runs(database: Database, arrived: Sequence[tuple[int, int, str]], members: Iterable[Member]) -> dict[int, int]:
+    """For each file, the run that brought it; 0 for what was there before runs remembered that.
+
+    Of a file that lies where it did not arrive, as it was renamed or moved, the first run that brought what it holds.
+    """
+    there = {(content_id, database.absolute(path)): run_id for content_id, run_id, path in arrived}
+    first: dict[int, int] = {}
+    for content_id, run_id, _path in arrived:
+        first[content_id] = min(run_id, first.get(content_id, run_id))
+    return {one.file_id: there.get((one.content_id, one.full_path), first.get(one.content_id, 0)) for one in members}
 
 
 def _lies_in(paths: Iterable[str], members: Iterable[Member]) -> bool:

@@ -1,9 +1,9 @@
-"""A year of a growing data set: scrapes of real and drawn pictures, what people do between them, and the truth of it.
+"""A growing data set: scrapes of real and drawn pictures, what people do between them, and the truth of it.
 
-What each file of a scrape is, is known because it was made here; imgindex is never asked. A scrape brings new pictures, byte
-copies of what is there, pictures that are there saved again, smaller or larger, mirrored, grey and written on, files that
-cannot be read, and pictures that were deleted by hand or rejected before. Between scrapes, files are renamed, moved,
-deleted and rejected. Everything follows from the seed.
+What each file of a scrape is, is known because it was made here; imgindex is never asked. A scrape brings new pictures,
+byte copies of what is there, pictures that are there saved again, smaller, larger, mirrored, turned, grey and (photos)
+written on, files that cannot be read, and pictures that were deleted by hand or rejected before. Between scrapes, files
+are renamed, moved, deleted and rejected. Everything follows from the seed.
 """
 
 from __future__ import annotations
@@ -40,6 +40,16 @@ class Scrape(NamedTuple):
     """Pictures of bytes that were never there."""
 
 
+class Shown(NamedTuple):
+    """What a file shows as it is, neither mirrored nor written on."""
+
+    picture: int
+    large: bool
+    """In full size."""
+    came: int
+    """The earliest file has the least."""
+
+
 class Between(NamedTuple):
     """What people did with files between two scrapes."""
 
@@ -57,8 +67,8 @@ class Year:
     size: int = 1
     """How much of each sort a scrape brings."""
     chance: random.Random = field(default_factory=lambda: random.Random(2026))  # noqa: S311 - no secrets
-    standing: dict[str, int] = field(default_factory=dict)
-    """Path relative to the data set → the picture that it shows as it is, neither mirrored nor written on."""
+    standing: dict[str, Shown] = field(default_factory=dict)
+    """By path relative to the data set."""
     met: int = 0
     """Pictures 0 to `met` - 1 have been there."""
     made: int = 0
@@ -80,19 +90,18 @@ class Year:
         """Puts the files of a scrape into the data set."""
         outcomes: dict[str, str] = {}
         decoded = 0
-        came: dict[str, int] = {}
+        came: dict[str, Shown] = {}
         there = self._there()
         for outcome, count, bring in self._sorts(there):
             for _ in range(count * self.size):
                 found = bring()
                 if found is None:
                     continue
-                data, ending, picture = found
-                path = self._put(data, ending)
+                path = self._put(found.data, found.ending)
                 outcomes[path] = outcome
                 decoded += outcome not in {"bytes", "unreadable"}
-                if picture is not None:
-                    came[path] = picture
+                if found.picture is not None:
+                    came[path] = Shown(found.picture, found.large, self.made)
         self.standing |= came
         return Scrape(outcomes, decoded)
 
@@ -103,7 +112,8 @@ class Year:
         yield "same", 1, lambda: self._again(there, 0.6)
         yield "better", 1, lambda: self._larger(there)
         yield "flipped", 1, lambda: self._varied(there, ImageOps.mirror)
-        yield "edited", 1, lambda: self._varied(there, _written_on)
+        yield "rotated", 1, lambda: self._varied(there, _turned)
+        yield "edited", 1, lambda: self._varied([picture for picture in there if picture % DRAWN], _written_on)
         yield "recoloured", 1, lambda: self._varied(there, ImageOps.grayscale)
         yield "seen", 1, self._back
         yield "returned", 1, self._returned
@@ -119,7 +129,8 @@ class Year:
             return None
         picture = self.chance.choice(there)
         path = self.chance.choice(self.files_of(picture))
-        return _Made((self.photos / path).read_bytes(), path.rpartition(".")[2], picture)
+        data = (self.photos / path).read_bytes()
+        return _Made(data, path.rpartition(".")[2], picture, large=self.standing[path].large)
 
     def _again(self, there: list[int], share: float) -> _Made | None:
         if not there:
@@ -129,7 +140,7 @@ class Year:
 
     def _larger(self, there: list[int]) -> _Made | None:
         picture = self._one(there, self.whole)
-        return None if picture is None else _Made(self._encoded(picture, 1.0, "JPEG"), "jpg", picture)
+        return None if picture is None else _Made(self._encoded(picture, 1.0, "JPEG"), "jpg", picture, large=True)
 
     def _varied(self, there: list[int], change: Callable[[Image.Image], Image.Image]) -> _Made | None:
         picture = self._one(there, self.varied)
@@ -174,15 +185,30 @@ class Year:
         """The files of pictures that are to be rejected, relative to the data set."""
         return [path for picture in self._some(self.size) for path in self._forgotten(picture, self.rejected)]
 
+    def upgrades(self) -> dict[str, set[str]]:
+        """The earliest file of each picture that came in full size later, with the files of that size."""
+        larger: dict[str, set[str]] = {}
+        for picture in {shown.picture for shown in self.standing.values() if shown.large}:
+            files = self.files_of(picture)
+            first = min(files, key=lambda path: self.standing[path].came)
+            if not self.standing[first].large:
+                larger[first] = {path for path in files if self.standing[path].large}
+        return larger
+
+    def upgraded(self, old: str, new: str, target: str) -> None:
+        """A larger version took a place."""
+        del self.standing[old]
+        self.standing[target] = self.standing.pop(new)
+
     def files_of(self, picture: int) -> list[str]:
         """The files that show a picture as it is."""
-        return sorted(path for path, shown in self.standing.items() if shown == picture)
+        return sorted(path for path, shown in self.standing.items() if shown.picture == picture)
 
     # --- how
 
     def _there(self) -> list[int]:
         """The pictures that copies can be made of."""
-        return sorted(set(self.standing.values()) - self.spent)
+        return sorted({shown.picture for shown in self.standing.values()} - self.spent)
 
     def _some(self, count: int) -> list[int]:
         """Pictures that may vanish: nothing else was made of them."""
@@ -246,6 +272,11 @@ class _Made(NamedTuple):
     ending: str
     picture: int | None
     """That it shows as it is."""
+    large: bool = False
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.ROTATE_90)
 
 
 def _written_on(image: Image.Image) -> Image.Image:
