@@ -68,6 +68,28 @@ def test_a_larger_copy_that_was_there_first_is_none(tmp_path: Path, index: Index
     assert index.upgrades(jobs=0) == ()
 
 
+def test_a_larger_copy_of_the_same_run_is_none(tmp_path: Path, index: Index) -> None:
+    """What came together has no old one; prune keeps the larger."""
+    photos = tmp_path / "photos"
+    put(photos / OLD, shrunk(0))
+    put(photos / BETTER, drawn(0))
+    came(index, photos)
+
+    assert index.upgrades(jobs=0) == ()
+    assert [move.surplus.member.path for move in index.plan(on_conflict="prune").moves] == [OLD]
+
+
+def test_a_file_that_was_renamed_is_as_old_as_before(tmp_path: Path, index: Index) -> None:
+    """Also beside a byte copy that came between: the first is upgraded under its new name."""
+    photos = with_better(tmp_path, index)
+    (photos / "train/cat/first.jpg").write_bytes(content(photos, OLD))
+    came(index, photos)
+    (photos / OLD).rename(photos / "train/cat/renamed.jpg")
+    came(index, photos)
+
+    assert names(index.upgrades(jobs=0)) == [("train/cat/renamed.jpg", BETTER, ())]
+
+
 def test_of_several_better_versions_the_largest_is_taken(tmp_path: Path, index: Index) -> None:
     """Its byte copies, and the smaller ones, are surplus for prune."""
     photos = tmp_path / "photos"
