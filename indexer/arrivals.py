@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, and_, case, func, literal_column, select, update
@@ -116,12 +117,12 @@ def of_runs(tx: Connection, run_ids: Iterable[int], only: Iterable[Brought] = ()
     query: Select[Any] = select(
         arrival.c.run_id, arrival.c.path, arrival.c.size, arrival.c.outcome, arrival.c.known_id, content.c.digest
     ).outerjoin(content, content.c.id == arrival.c.content_id)
-    query = query.where(arrival.c.run_id.in_([*run_ids]), arrival.c.outcome.is_not(None))
+    query = query.where(arrival.c.outcome.is_not(None)).order_by(arrival.c.run_id, arrival.c.path)
     wanted = [str(outcome) for outcome in only]
     query = query.where(arrival.c.outcome.in_(wanted)) if wanted else query
-    rows = tx.execute(query.order_by(arrival.c.run_id, arrival.c.path).execution_options(yield_per=PAGE))
-    for page in rows.partitions():
-        yield list(page)
+    rows = iter(in_parts(tx, query, arrival.c.run_id, run_ids))
+    while page := list(islice(rows, PAGE)):
+        yield page
 
 
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, list[Place]]:

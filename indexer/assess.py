@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from indexer import arrivals, matches
 from indexer.groups import Judged, Linked, Verdict
-from indexer.novelty import assessed
+from indexer.novelty import assessed, representatives
 from indexer.relate import relations
 
 
@@ -26,7 +26,8 @@ def judge_arrivals(tx: Connection, run_id: int) -> None:
     links, judged = _about(tx, looks)
     ends = chain.from_iterable([*(link.looks for link in links), *(one.looks for one in judged)])
     contents = arrivals.known(tx, looks.union(ends))
-    related = relations(contents.values(), links, judged, unconfirmed=True)  # also with what no file shows any more
+    members = representatives(due, contents, judged)
+    related = relations(members, links, judged, unconfirmed=True)  # also with what no file shows any more
     arrivals.keep_outcomes(tx, run_id, assessed(due, contents, related))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from indexer import __version__, gallery, output, showing, tallies
-from indexer.brought import Arrival, Brought, ScrapeReport
+from indexer.brought import ScrapeReport
 from indexer.errors import UsageError
 from indexer.groups import Group, MatchRule
 from indexer.journal import is_indexed
@@ -141,19 +142,13 @@ def write_report(pictures: Index, target: str, report: ScrapeReport, words: tupl
             (_command("report", "--trend", *words[1:]), "shows what each run brought"),
         ),
     )
-    examples = _examples(pictures.arrivals(words[0])) if report.totals.count else {}
+    examples = {
+        outcome: list(islice(pictures.arrivals(words[0], only=[outcome]), MOST_EXAMPLES))
+        for outcome in tallies.came(report.totals.files)
+    }
     _write(
         pictures, target, heading, [*arrival_rows(report.totals, examples)], report_tables(report, pictures.scrapes())
     )
-
-
-def _examples(arrivals: Iterable[Arrival]) -> dict[Brought, list[Arrival]]:
-    """The first files with each outcome; outcomes without any are left out."""
-    found: dict[Brought, list[Arrival]] = {outcome: [] for outcome in Brought}
-    for arrival in arrivals:
-        if len(found[arrival.outcome]) < MOST_EXAMPLES:
-            found[arrival.outcome].append(arrival)
-    return {outcome: some for outcome, some in found.items() if some}
 
 
 def _write(

@@ -6,11 +6,11 @@ pictures and paths alone: of several new files of one picture, the one with the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from indexer.brought import Assessed, Brought, Due, Known
 from indexer.choose import Relation
-from indexer.groups import Kind
+from indexer.groups import Judged, Kind, Verdict
 
 _ALTERED = {
     Kind.RECOLOURED: Brought.RECOLOURED,
@@ -19,13 +19,39 @@ _ALTERED = {
     Kind.EDITED: Brought.EDITED,
 }
 """The first that is found counts."""
+
+
+def representatives(due: Iterable[Due], contents: Mapping[int, Known], judged: Iterable[Judged]) -> list[Known]:
+    """Of the contents of each look, enough to find the same outcomes as with all: thousands may have equal pixels.
+
+    One of each sort, and all that people told from others of their look.
+    """
+    apart = {content_id for one in judged if one.verdict is Verdict.DIFFERENT for content_id in one.contents}
+    chosen: dict[tuple[bytes, str], Known] = {}
+    for known in sorted(contents.values(), key=lambda known: known.digest):
+        for sort in ("before", "kept", "rejected"):
+            if getattr(known, sort) and known.content_id not in apart:
+                chosen.setdefault((known.look, sort), known)
+    for _one, known in _in_order(due, contents):
+        if known.content_id not in apart:
+            chosen.setdefault((known.look, "came"), known)
+    found = {known.content_id: known for known in chosen.values()}
+    return [*(found | {content_id: contents[content_id] for content_id in apart & contents.keys()}).values()]
+
+
+def _in_order(due: Iterable[Due], contents: Mapping[int, Known]) -> list[tuple[Due, Known]]:
+    """The arrivals that are pictures, in the order in which they are compared, with their contents."""
+    pictures = [(one, contents[one.content_id]) for one in due if one.content_id is not None]
+    return sorted(pictures, key=lambda picture: (-picture[1].pixels, picture[0].path))
+
+
 _Related = list[tuple[Relation, Known]]
 """How contents relate to the one at hand."""
 _Answer = tuple[Brought, int | None]
 
 
 def assessed(
-    due: Iterable[Due], contents: Mapping[int, Known], related: Callable[[Known], Iterable[Relation]]
+    due: Sequence[Due], contents: Mapping[int, Known], related: Callable[[Known], Iterable[Relation]]
 ) -> Iterator[Assessed]:
     """What each arrival brought, unreadable ones first.
 
@@ -34,15 +60,9 @@ def assessed(
         contents: Those of the arrivals, and all that they may be known as, by id.
         related: Gives what relates to a content, by verified matches and judgements.
     """
-    pictures: list[tuple[Due, Known]] = []
-    for one in due:
-        if one.content_id is None:
-            yield Assessed(one.arrival_id, Brought.UNREADABLE)
-        else:
-            pictures.append((one, contents[one.content_id]))
-    pictures.sort(key=lambda picture: (-picture[1].pixels, picture[0].path))
+    yield from (Assessed(one.arrival_id, Brought.UNREADABLE) for one in due if one.content_id is None)
     there = {known.content_id for known in contents.values() if known.kept}
-    for one, own in pictures:
+    for one, own in _in_order(due, contents):
         yield Assessed(one.arrival_id, *_outcome(own, _relations(own, contents, related), there))
         there.add(own.content_id)
 

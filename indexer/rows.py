@@ -143,12 +143,13 @@ def arrival_rows(totals: Tally, examples: Mapping[Brought, Sequence[Arrival]]) -
         examples: Those that are shown.
     """
     for outcome, some in examples.items():
-        left = totals.files[outcome] - len(some)
+        count = totals.files[outcome]
+        shown = f", {len(some)} of them here" if count > len(some) else ""
         yield Row(
-            title=f"{outcome}: {OUTCOMES[outcome]} ({count_text(totals.files[outcome], 'file')})",
+            title=f"{outcome}: {OUTCOMES[outcome]} ({count_text(count, 'file')}{shown})",
             kinds=(str(outcome),),
             cards=tuple(map(_arrived, some)),
-            rest=(f"imgindex report --files --only {outcome} lists {count_text(left, 'other file')}",) if left else (),
+            rest=(),
         )
 
 

@@ -31,7 +31,7 @@ def checked_label(label: str | None) -> str | None:
     if label is None:
         return None
     plain = label.isprintable() and label == label.strip() and 0 < len(label) <= LABEL_LENGTH
-    if not plain or label.isdigit() or label == LAST or BETWEEN in label:
+    if not plain or label.isdecimal() or label == LAST or BETWEEN in label:
         raise UsageError(
             f"'{printable(label)}' cannot be a label",
             f"a label is a line of text that is no number, not '{LAST}', and has no '{BETWEEN}' in it",
@@ -174,10 +174,8 @@ def _named(runs: Sequence[RunSummary], name: str) -> list[RunSummary]:
     """The runs of a number or a label, oldest first."""
     if name == LAST:
         found = [run for run in runs if run.finished_ns is not None][-1:]
-    elif name.isdigit():
-        found = [run for run in runs if run.run_id == int(name)]
     else:
-        found = [run for run in runs if run.label == name]
+        found = [run for run in runs if name in {str(run.run_id), run.label}]
     if not found:
         raise UsageError(f"there is no index run '{printable(name)}'", _known(runs))
     return found

@@ -35,10 +35,12 @@ def report_tables(report: ScrapeReport, scrapes: Sequence[Scrape]) -> Html:
         report: Of the runs that the page is about.
         scrapes: All there are, oldest first.
     """
-    parts = [_section("What came", _totals(report.totals)), _section("Folder by folder", *_folders(report))]
+    parts = []
+    if report.totals.count:
+        parts += [_section("What came", _totals(report.totals)), _section("Folder by folder", *_folders(report))]
     if len(scrapes) > 1:
         parts.append(_section("Run by run", element("p", _LEGEND, class_="dim"), _trend(report, scrapes[-MOST_BARS:])))
-    return Html("".join(parts if report.totals.count else parts[2:]))
+    return Html("".join(parts))
 
 
 def _section(title: str, *inside: Html) -> Html:

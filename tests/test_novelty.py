@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from indexer.brought import Brought, Due, Known
 from indexer.choose import Relation
-from indexer.groups import Evidence, Kind
-from indexer.novelty import assessed
+from indexer.groups import Evidence, Judged, Kind, Linked, Verdict
+from indexer.novelty import assessed, representatives
+from indexer.relate import relations
 
 Links = dict[frozenset[int], tuple[Kind, int]]
 """The kind and the distance of two contents that relate."""
@@ -24,7 +26,7 @@ def content(  # noqa: D103
     return Known(content_id, bytes([content_id]), bytes([content_id]), pixels, before, kept, rejected)
 
 
-def came(due: Iterable[Due], contents: Iterable[Known], links: Links) -> dict[str, tuple[Brought, int | None]]:
+def came(due: Sequence[Due], contents: Iterable[Known], links: Links) -> dict[str, tuple[Brought, int | None]]:
     """The outcome of each arrival, by path, and the content that it is known as."""
     names = {one.arrival_id: one.path for one in due}
 
@@ -180,6 +182,49 @@ def test_what_was_there_before_comes_before_what_came_with_it() -> None:
         "b": (Brought.BETTER, 1),
         "a": (Brought.SAME, 1),
     }
+
+
+def test_many_pictures_of_equal_pixels_are_not_paired() -> None:
+    """Of 20,000 contents of one look, some arrivals, each is compared with as few as it takes."""
+    contents = {
+        number: Known(
+            number, number.to_bytes(3), b"look", 100, before=number < 9_000, kept=number < 9_000, rejected=False
+        )
+        for number in range(1, 20_001)
+    }
+    due = [Due(number, f"{number:05}.jpg", number) for number in range(9_000, 20_001)]
+    few = representatives(due, contents, [])
+
+    outcomes = Counter(one.outcome for one in assessed(due, contents, relations(few, [], [])))
+
+    assert len(few) == 2
+    assert outcomes == {Brought.SAME: 11_001}
+
+
+@given(st.data())
+def test_representatives_stand_for_all(data: st.DataObject) -> None:
+    """Every arrival has the outcome that it has beside all contents, whatever people told apart."""
+    flags = data.draw(st.lists(st.tuples(st.sampled_from(b"ab"), *[st.booleans()] * 3), min_size=1, max_size=8))
+    contents = {
+        number: Known(number, bytes([number]), bytes([look]), look, before, kept, rejected)
+        for number, (look, before, kept, rejected) in enumerate(flags)
+    }
+    pairs = data.draw(st.lists(st.sampled_from([*combinations(range(8), 2)]), max_size=3))
+    judged = [
+        Judged(pair, (contents[pair[0]].look, contents[pair[1]].look), Verdict.DIFFERENT)
+        for pair in pairs
+        if max(pair) in contents
+    ]
+    kind = data.draw(st.sampled_from((Kind.SAME, Kind.FLIPPED)))
+    links = [Linked((b"a", b"b"), kind, 3, 1.0, Evidence.FILES)]
+    held = data.draw(st.lists(st.sampled_from([*contents]), min_size=1, max_size=6))
+    due = [Due(number, f"{number}.jpg", content_id) for number, content_id in enumerate(held)]
+
+    def told(members: Iterable[Known]) -> dict[int, Brought]:
+        found = assessed(due, contents, relations(members, links, judged))
+        return {one.arrival_id: one.outcome for one in found}
+
+    assert told(representatives(due, contents, judged)) == told(contents.values())
 
 
 _FLAGS = st.tuples(st.sampled_from((100, 200)), st.booleans(), st.booleans(), st.booleans())

@@ -203,6 +203,8 @@ def test_what_is_not_known_of_runs_is_said(tmp_path: Path, capsys: pytest.Captur
     ("arguments", "words"),
     [
         (["9"], "there is no index run '9'"),
+        (["9" * 5000], "there is no index run '999"),
+        (["²"], "there is no index run '²'"),
         (["\x1b[2J"], "there is no index run '\\x1b[2J'"),
         (["--only", "new"], "--only chooses among files"),
         (["--files", "--only", "news"], "unknown outcome 'news'"),
@@ -266,7 +268,7 @@ def test_page_has_no_script_and_asks_nobody_for_anything(here: Path) -> None:
 
 
 def test_examples_are_few_and_the_rest_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Twelve pictures of an outcome are enough to see what it means."""
+    """Twelve pictures of an outcome are enough to see what it means; the title says that there are more."""
     data = Path("photos/a/0.jpg").read_bytes()
     for number in range(15):
         (here / "photos" / f"copy-{number}.jpg").write_bytes(data)
@@ -276,7 +278,7 @@ def test_examples_are_few_and_the_rest_is_named(here: Path, capsys: pytest.Captu
     page = Path("page.html").read_text(encoding="utf-8")
 
     assert len(images(page)) == 12
-    assert "imgindex report --files --only bytes lists 3 other files" in Reader(page).text
+    assert "bytes: the same bytes as another file (15 files, 12 of them here)" in Reader(page).text
 
 
 def test_hostile_names_and_labels_appear_as_themselves(

@@ -6,7 +6,10 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -327,6 +330,24 @@ def test_a_run_that_finishes_what_was_interrupted_brought_it(photos: Path, index
     assert [one.run_id for one in index.scrapes()] == [1, 3]
     index.update(photos, jobs=0)
     assert told(index) == {}
+
+
+def test_a_run_that_was_killed_between_reading_and_judging_loses_nothing(photos: Path, index: Index) -> None:
+    """Kill -9 when all is read: the next run decodes nothing, and tells of all of it."""
+    index.update(photos, jobs=0)
+    expected = variants(photos)
+    program = (
+        "import os, sys\nfrom indexer import Index\n"
+        "die = lambda stage, *_: stage == 'search' and os.kill(os.getpid(), 9)\n"
+        "Index(sys.argv[1]).update(sys.argv[2], jobs=0, tick=die)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, index.path, str(photos)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    report = index.update(photos, jobs=0)
+
+    assert report.decoded == 0
+    assert told(index) == expected
 
 
 def test_arrivals_of_a_stopped_run_that_moved_or_went_meanwhile_are_told(photos: Path, index: Index) -> None:
