@@ -113,7 +113,7 @@ def relocate_path(
     unsettled: bool,
     file_id: int | None,
 ) -> None:
-    """Gives the row of a file that was moved within the data set its new place, which is free, and an age.
+    """Gives the row of a file that was moved within the data set its new place, and an age.
 
     Args:
         tx: A writing transaction.
@@ -131,6 +131,8 @@ def relocate_path(
         tx.execute(update(folder).where(*where).values(listing=None))
         owners.append(select(folder.c.id).where(*where).scalar_subquery())
     before, name = (split(path)[1] for path in places)
+    stale = (file.c.folder_id == owners[1], file.c.name == name)  # nothing was overwritten: what it tells of is gone
+    tx.execute(delete(file).where(*stale))
     values = {**stamp._asdict(), "unsettled": unsettled, "folder_id": owners[1], "name": name}
     moved = update(file).where(file.c.folder_id == owners[0], file.c.name == before)
     tx.execute(moved.values(values | {"id": _free_id(tx, file_id)}))

@@ -6,7 +6,8 @@ Deeds are taken back in the reverse order. What comes with a picture comes back 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from indexer import ledger, queries, rejects
@@ -85,9 +86,10 @@ def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
     tick("bring back", 0, total)
     for entries in manifests:
         refused: set[int] = set()
+        deeds = _by_picture(entries)
         away = list(_away(entries))  # before the first is taken back, which could make others look as if they were
         for batch in batches(away):
-            answers = list(_taken_back(batch, refused, partial(_others_in, entries)))
+            answers = list(_taken_back(batch, refused, partial(_others_in, deeds)))
             sync(batch)
             done += _report(answers)
             tick("bring back", sum(entry.owner_id is None for entry in batch), total)
@@ -127,10 +129,16 @@ def _others(database: Database, entry: JournalEntry) -> list[JournalEntry]:
     return [entry_of(database, row) for row in rows if row.id != entry.entry_id]
 
 
-def _others_in(entries: Iterable[JournalEntry], entry: JournalEntry) -> list[JournalEntry]:
-    """Those of a manifest, which knows nothing of what became of them."""
-    deed = (one for one in entries if entry.owner_id in {one.entry_id, one.owner_id})
-    return [one for one in deed if one.entry_id != entry.entry_id]
+def _by_picture(entries: Iterable[JournalEntry]) -> dict[int, list[JournalEntry]]:
+    """All that was done for each picture, by the id of its entry."""
+    deeds: dict[int, list[JournalEntry]] = defaultdict(list)
+    for entry in entries:
+        deeds[entry.owner_id or entry.entry_id].append(entry)
+    return deeds
+
+
+def _others_in(deeds: Mapping[int, Sequence[JournalEntry]], entry: JournalEntry) -> list[JournalEntry]:
+    return [one for one in deeds[entry.owner_id or entry.entry_id] if one.entry_id != entry.entry_id]
 
 
 def _taken_back(entries: Iterable[JournalEntry], refused: set[int], others: Others) -> Iterator[Answer]:

@@ -179,6 +179,25 @@ def test_labels_that_have_no_place_beside_the_old_one_are_a_problem(tmp_path: Pa
     assert found.problems == ("there is no place for the better one's labels.txt",)
 
 
+def test_rows_of_files_that_are_gone_stand_in_no_way(tmp_path: Path, index: Index) -> None:
+    """Files lay where the better one goes, and where it comes back to; the index does not know yet that they are gone."""
+    photos = with_better(tmp_path, index, form="PNG")
+    put(photos / "train/cat/1.png", drawn(7), "PNG")
+    came(index, photos)
+    (photos / "train/cat/1.png").unlink()
+    before = tree(photos)
+    done = upgraded(index)
+    put(photos / "scrape/x.png", drawn(7), "PNG")
+    came(index, photos)
+    (photos / "scrape/x.png").unlink()
+    undone = index.undo()
+
+    assert (len(done.moved), len(undone.moved)) == (1, 1)
+    assert tree(photos) == before
+    report = index.update(photos, jobs=0)
+    assert (report.new, report.gone, report.decoded) == (0, 0, 0)
+
+
 # --- what is half-done
 
 
