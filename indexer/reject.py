@@ -55,17 +55,24 @@ def returned_plan(database: Database, rules: Rules, *, unconfirmed: bool = False
         rules: What is protected stays.
         unconfirmed: Take matches that rest on thumbnails alone.
     """
-    found = returned(database)
-    sure = [one for one in found if not one.better and (unconfirmed or one.evidence is not Evidence.THUMBNAIL)]
-    left = [one for one in found if one not in sure]
-    refused = [Refused(one.file.full_path, f"{_told(one)}: {_BETTER if one.better else _WEAK}") for one in left]
-    moves = [_move(Surplus(one.file, one.kind, one.bits, one.evidence), one.mark) for one in sure]
+    found = [(one, _way_out(one, unconfirmed=unconfirmed)) for one in returned(database)]
+    refused = [
+        Refused(one.file.full_path, f"shows what was rejected ({one.reason}): {way_out}")
+        for one, way_out in found
+        if way_out
+    ]
+    moves = [
+        _move(Surplus(one.file, one.kind, one.bits, one.evidence), one.mark) for one, way_out in found if not way_out
+    ]
     plan = _planned(database, moves, refused, rules, "prune returned")
     return replace(plan, wanted=replace(plan.wanted, unconfirmed=unconfirmed))
 
 
-def _told(found: Returned) -> str:
-    return f"shows what was rejected ({found.reason})"
+def _way_out(found: Returned, *, unconfirmed: bool) -> str:
+    """What the user can do about a file that is not to be moved by itself; empty for others."""
+    if found.better:
+        return _BETTER
+    return _WEAK if found.evidence is Evidence.THUMBNAIL and not unconfirmed else ""
 
 
 def _by_path(files: Iterable[Member]) -> list[Member]:

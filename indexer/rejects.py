@@ -146,12 +146,17 @@ def payloads(tx: Connection, content_ids: Iterable[int]) -> dict[int, tuple[str,
     """For each content a quarantined file that shows it pixel by pixel, as it was rejected: stored path, and digest."""
     shown = content.alias("shown")
     query = (
-        select(shown.c.id, journal.c.quarantine, journal.c.payload, content.c.digest)
+        select(shown.c.id, content.c.digest)
         .select_from(shown)
         .join(content, content.c.look == shown.c.look)
-        .join(journal, and_(journal.c.digest == content.c.digest, journal.c.action == Action.REJECT))
-        .where(journal.c.state == MoveState.MOVED, journal.c.owner_id.is_(None))
-        .order_by(content.c.id == shown.c.id, journal.c.id)
+        .join(rejected, rejected.c.digest == content.c.digest)
+        .order_by(content.c.id == shown.c.id)
     )
-    rows = in_parts(tx, query, shown.c.id, content_ids)
-    return {row.id: (joined(row.quarantine, row.payload), row.digest) for row in rows}
+    digests = {row.id: row.digest for row in in_parts(tx, query, shown.c.id, content_ids)}
+    held = (journal.c.action == Action.REJECT, journal.c.state == MoveState.MOVED, journal.c.owner_id.is_(None))
+    lying = select(journal.c.digest, journal.c.quarantine, journal.c.payload).where(*held)
+    found = {
+        row.digest: joined(row.quarantine, row.payload)
+        for row in in_parts(tx, lying, journal.c.digest, digests.values())
+    }
+    return {key: (found[digest], digest) for key, digest in digests.items() if digest in found}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import random
 import shutil
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -455,3 +458,29 @@ def test_unchanged_files_are_not_marked_as_better_by_equal_pixels(photos: Path, 
     (found,) = index.returned()
     assert (found.kind, found.better, found.reason) == (Kind.SAME, False, WHY)
     assert digest(photos / AGAIN) == found.file.digest.hex()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_was_rejected_in_whatever_order_undo_ends_where_it_began(
+    photos: Path, index: Index, seed: int
+) -> None:
+    """Rejections, returned files, prunes and undos at random: files and marks of before, and a mark for what is away."""
+    come_again(photos, index)
+    before, dice = tree(photos), random.Random(seed)  # noqa: S311 - no secret
+    deeds: list[Callable[[], object]] = [
+        lambda: reject(index, dice.choice(sorted(photos.rglob("*.jpg"))), reason=f"reason {dice.random()}"),
+        lambda: index.carry_out(index.plan_returned()),
+        lambda: index.carry_out(index.plan(), max_share=1),
+        index.undo,
+    ]
+    for _step in range(6):
+        with contextlib.suppress(SafetyError, UsageError):  # above the limit; nothing to bring back
+            dice.choice(deeds)()
+        away = {one.entry.extra["shows"] for one in index.quarantined() if one.entry.action is Action.REJECT}
+        made = {one.mark.digest.hex() for one in index.rejected()}
+        assert made <= away
+    while index.status().quarantined:
+        index.undo()
+
+    assert tree(photos) == before
+    assert marks(index) == []
