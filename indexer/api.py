@@ -14,14 +14,12 @@ from indexer import (
     decide,
     doctor,
     find,
-    index,
     journal,
     ledger,
     plan,
     prune,
     purge,
     queries,
-    recover,
     replay,
     reviewed,
     similar,
@@ -32,7 +30,6 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
-from indexer.guarding import Guarding
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -51,11 +48,12 @@ from indexer.records import (
     no_progress,
 )
 from indexer.review import Review
+from indexer.watching import Watching
 
 __all__ = ["Index", "Path"]
 
 
-class Index(Guarding):
+class Index(Watching):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
@@ -110,9 +108,7 @@ class Index(Guarding):
             max_file_bytes=max_file_bytes,
             one_file_system=one_file_system,
         )
-        with self._writing() as database, local_pool(jobs) as executor:
-            recover.notice_returned(database)
-            return index.update(database, request, executor, tick)
+        return self._indexed(request, jobs, tick)
 
     def groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Group, ...]:
         """The groups of files that show the same picture, by the keeper's path; only the index is asked.

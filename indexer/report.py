@@ -66,6 +66,20 @@ def index_text(report: IndexReport) -> Iterator[str]:
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
 
 
+def batch_text(report: IndexReport) -> str:
+    """What a run over a batch of changes found, in a line."""
+    counts = {
+        "new": report.new,
+        "changed": report.changed,
+        "moved": report.moved,
+        "gone": report.gone,
+        "unreadable": len(report.unreadable_files),
+    }
+    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing new"
+    matches = f"; {count_text(report.matches, 'match')} found" if report.matches else ""
+    return f"{found}{matches}; {report.seconds:.1f} s"
+
+
 def index_json(report: IndexReport) -> dict[str, Any]:
     """The counts of an index run as an object."""
     return dict(report.counts)

@@ -16,7 +16,7 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
-        *("doctor", "leaks", "gate", "beside", "rehome", "merge"),
+        *("doctor", "leaks", "gate", "beside", "rehome", "merge", "watch"),
     )
 ]
 STATEMENTS = (
