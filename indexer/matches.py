@@ -75,11 +75,11 @@ def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after:
     """The hashes of all contents that matching is about; of those with larger ids than a given one, also twins."""
     known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
     first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
+    # by id: one recipe has nearly all, and SQLite would look through them
+    late = and_(content.c.id > after, content.c.look.is_not(None), content.c.recipe_id + 0 == recipe_id)
     query = (
         select(content.c.id, and_(content.c.matched.is_(None), _shown()), content.c.phash, content.c.views)
-        .where(
-            and_(known, content.c.id > after) if after else content.c.id.in_(first), content.c.detail >= least_detail
-        )
+        .where(late if after else content.c.id.in_(first), content.c.detail >= least_detail)
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
     ids: list[int] = []
