@@ -176,8 +176,7 @@ class Gate:
         sound = (
             one
             for one in (*_equal(tx, asked), *_decided(verdicts), *_seen(asked, judged))
-            if one.kind in self._kinds
-            and (one.kind is Kind.BYTES or verdicts.get(one.content_id) is not Verdict.DIFFERENT)
+            if one.kind in self._kinds and verdicts.get(one.content_id) is not Verdict.DIFFERENT
         )
         return min(sound, key=lambda one: (VERIFIED.index(one.kind), one.bits, one.content_id), default=None)
 

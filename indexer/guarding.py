@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Unpack
 
@@ -63,7 +64,8 @@ class Guarding(Opening):
             if wished.get("kinds") is None:
                 wished["kinds"] = VERIFIED
             wish = asked(self.path, wished)
-            return plan.plan(database, wish.wanted, wish.labelling, wish.action)
+            made = plan.plan(database, wish.wanted, wish.labelling, wish.action)
+            return replace(made, parts=parts)
 
     @contextlib.contextmanager
     def gate(self, *, kinds: Iterable[Kind | str] | None = None, jobs: int | None = None) -> Iterator[Gate]:

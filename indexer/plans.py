@@ -225,6 +225,8 @@ class Plan:
     """What stays as a folder of its group could not be listed; lines of a plan file that no longer hold."""
     plan_id: str | None = None
     """Of the plan file that it came from."""
+    parts: tuple[Split, ...] = ()
+    """The splits that it parts, in the order of the rules' `across`: the limits hold for each of them, too."""
 
     @property
     def bytes(self) -> int:

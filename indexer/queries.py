@@ -339,6 +339,14 @@ def files_named(tx: Connection, names: Container[str]) -> Iterator[tuple[int, st
             yield root_id, joined(parent, name)
 
 
+def picture_files(tx: Connection) -> Iterator[tuple[int, str]]:
+    """The files that are pictures, by root id and path relative to it."""
+    query = (
+        select(folder.c.root_id, folder.c.path, file.c.name).select_from(files_with_folders()).where(_GROUPABLE_FILE)
+    )
+    return ((root_id, joined(parent, name)) for root_id, parent, name in tx.execute(query))
+
+
 def unsure_files(tx: Connection) -> Iterator[tuple[int, str]]:
     """The files that are not read yet, or could not be, by root id and path relative to it."""
     unsure = file.c.state.in_((FileState.DUE, FileState.UNREADABLE))

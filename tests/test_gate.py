@@ -96,6 +96,16 @@ def test_pictures_with_nothing_on_them_are_known_by_their_pixels_alone(indexed: 
     assert blue.is_new
 
 
+def test_pictures_with_nothing_on_them_are_told_from_others_beside_them(indexed: Index) -> None:
+    """In one batch, what is near one is not taken for what is near another."""
+    flat = encoded(Image.new("RGB", (90, 90), "blue"), "PNG")
+
+    with indexed.gate(jobs=0) as gate:
+        answers = list(gate.check_all([flat, resized(PHOTO), flat, resized(77)]))
+
+    assert [answer.kind for answer in answers] == [None, Kind.SAME, None, None]
+
+
 def test_pictures_that_differ_by_a_speck_are_both_admitted(indexed: Index) -> None:
     """At the scale of thumbnails they are alike."""
     specks = []
