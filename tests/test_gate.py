@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from sqlalchemy import event
 from support import make_photos
 
-from indexer import Index, standing
+from indexer import Index, matches, standing
 from indexer.candidates import Hashes
 from indexer.closeup import judge_batch
 from indexer.drawing import drawn, encoded
@@ -33,6 +34,7 @@ from indexer.groups import PRUNED, Answer, Evidence, Kind
 from indexer.hamming import oriented
 from indexer.incoming import as_files
 from indexer.lock import lock_path
+from indexer.recipe import LOW_DETAIL
 from indexer.records import Health
 from indexer.standing import Standing
 from indexer.views import SIGN_WORDS, WORDS
@@ -94,6 +96,24 @@ def test_pictures_with_nothing_on_them_are_known_by_their_pixels_alone(indexed: 
 
     assert red.kind is Kind.SAME
     assert blue.is_new
+
+
+def test_a_picture_that_is_known_in_several_ways_is_known_in_the_best(indexed: Index, photos: Path) -> None:
+    """As the same rather than as mirrored, as a copy rather than as the same; of equals as the one that was there first."""
+    mirrored, copy = photos / "mirrored.jpg", photos / "again.jpg"
+    mirrored.write_bytes(encoded(ImageOps.mirror(drawn(PHOTO))))
+    copy.write_bytes((photos / "a" / "4.jpg").read_bytes() + b"more")
+    indexed.update(photos, jobs=0)
+    kinds = ["flipped", "same", "bytes"]
+
+    with indexed.gate(kinds=kinds, jobs=0) as gate:
+        answers = [gate.check(picture) for picture in (resized(PHOTO), mirrored, copy)]
+
+    assert [(answer.kind, answer.path) for answer in answers] == [
+        (Kind.SAME, str(photos / "a" / "4.jpg")),
+        (Kind.BYTES, str(mirrored)),
+        (Kind.BYTES, str(copy)),
+    ]
 
 
 def test_pictures_with_nothing_on_them_are_told_from_others_beside_them(indexed: Index) -> None:
@@ -327,6 +347,19 @@ def test_the_lock_names_its_holder_after_each_other(indexed: Index) -> None:
     assert own.startswith(f"process {os.getpid()}: ")
     assert untouched == written
     assert lock.read_text() == own
+
+
+def test_new_hashes_are_read_by_id(indexed: Index) -> None:
+    """Nearly all contents have one recipe: by that, each admitted picture would cost a look at all of them."""
+    asked: list[tuple[str, Any]] = []
+    with indexed._reading() as database, database.reading() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
+        ids = matches.hash_rows(tx, 1, LOW_DETAIL, after=4).ids
+        statement, values = asked[-1]
+        how = [row[3] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    assert sorted(ids) == [5, 6]
+    assert how[0] == "SEARCH content USING INTEGER PRIMARY KEY (rowid>?)"
 
 
 ADMIT = """

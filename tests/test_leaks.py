@@ -398,6 +398,17 @@ def test_what_makes_no_sense_is_refused(
     assert words in capsys.readouterr().err
 
 
+def test_plan_for_python_takes_the_kinds_that_it_is_given(drawings: Callable[..., Index], tmp_path: Path) -> None:
+    """All of them when it is given none."""
+    index = drawings(train__a=1, test__b=1, train__c=2)
+    (tmp_path / "set" / "test" / "c.jpg").write_bytes(encoded(ImageOps.mirror(drawn(2))))
+    index.update("set", jobs=0)
+    splits = {"train": "set/train", "test": "set/test"}
+
+    assert len(index.leak_plan(splits, "test").moves) == 2
+    assert len(index.leak_plan(splits, "test", kinds=["bytes"]).moves) == 1
+
+
 def test_plan_for_python_needs_a_split_that_exists(drawings: Callable[..., Index]) -> None:
     """As the command."""
     index = drawings(train__a=1, test__b=1)
@@ -405,5 +416,6 @@ def test_plan_for_python_needs_a_split_that_exists(drawings: Callable[..., Index
     assert [
         move.surplus.member.path for move in index.leak_plan({"train": "set/train", "test": "set/test"}, "test").moves
     ] == ["train/a.jpg"]
+    assert index.leak_plan({"train": "set/train", "test": "set/test"}, "test", protect=["set/train/a.jpg"]).moves == ()
     with pytest.raises(UsageError, match="no split 'val'"):
         index.leak_plan({"train": "set/train", "test": "set/test"}, "val")
