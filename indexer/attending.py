@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 from indexer import output, report, showing
 from indexer.errors import EXIT_DONE
 from indexer.options import refuse_disbelieved, told_index, warn_all
-from indexer.records import IndexReport, Tick, no_progress
+from indexer.records import WAITING, IndexReport, Tick, no_progress
 
 if TYPE_CHECKING:
     from indexer.api import Index
-
-WAITING = "wait"
-"""The stage in which a watch waits, as `Index.watch` tells it."""
 
 
 @dataclass(slots=True)

@@ -371,6 +371,10 @@ Tick = Callable[[str, int, int | None], None]
 """Called with a stage's name, the units done since the last call, and the units in all when they are known."""
 
 
+WAITING = "wait"
+"""The stage in which a watch waits for changes: all that came before is stored."""
+
+
 def no_progress(stage: str, done: int, total: int | None) -> None:
     """Progress that nobody watches."""
 

@@ -18,12 +18,10 @@ from indexer.errors import SafetyError
 from indexer.filesystem import folder_exists
 from indexer.mounts import mounts
 from indexer.places import relative_to, split
-from indexer.records import IndexReport, IndexRequest, Tick
+from indexer.records import WAITING, IndexReport, IndexRequest, Tick
 from indexer.text import printable
-from indexer.watcher import Lying, identity, lying_at, refuse_unwatchable, watching
+from indexer.watcher import Changes, Lying, identity, lying_at, refuse_unwatchable, watching
 
-WAITING = "wait"
-"""The stage in which a watch waits for changes: all that came before is stored."""
 MOST_CHANGES = 2_000
 """With more changes than this in a batch, the folders are walked: that is faster, and the system may have told less."""
 
@@ -48,15 +46,16 @@ def watch(
     """
     was = {folder: identity(folder) for folder in request.folders}
     again = replace(request, retry=False, confirm_missing=False)
-    for folder in (folder for folder, known in was.items() if known is None):
-        raise missing(folder)
+    for folder, known in was.items():
+        if known is None:
+            raise missing(folder)
     with watching(request.folders) as batches:
         yield update(request)
         tick(WAITING, 0, None)
         for changed in batches:
             for folder, known in was.items():
                 _refuse_other(folder, same=identity(folder) == known)
-            wanted = again if changed is None else _wanted(reading, again, changed) if changed else None
+            wanted = _wanted(reading, again, changed)
             if wanted is not None:
                 tick("scan", 0, None)
                 yield _updated(update, wanted, again)
@@ -90,11 +89,13 @@ def _refuse_other(folder: str, *, same: bool) -> None:
 
 
 def _wanted(
-    reading: Callable[[], AbstractContextManager[Database]], request: IndexRequest, changed: Collection[str]
+    reading: Callable[[], AbstractContextManager[Database]], request: IndexRequest, changed: Changes
 ) -> IndexRequest | None:
     """What a batch of changes asks for, None when it is about no picture."""
-    if len(changed) > MOST_CHANGES:
+    if changed is None or len(changed) > MOST_CHANGES:
         return request
+    if not changed:
+        return None
     with reading() as database, database.reading() as tx:
         own = tuple(f"{database.path}{mark}" for mark in (".", "-"))
         lying = lying_at(path for path in changed if path != database.path and not path.startswith(own))

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from indexer.gate import Gate
 from indexer.groups import PRUNED, Answer, Evidence, Kind
 from indexer.hamming import oriented
 from indexer.incoming import as_files
-from indexer.lock import lock_path
+from indexer.lock import lock_path, locked
 from indexer.recipe import LOW_DETAIL
 from indexer.records import Health
 from indexer.standing import Standing
@@ -347,6 +347,24 @@ def test_the_lock_names_its_holder_after_each_other(indexed: Index) -> None:
     assert own.startswith(f"process {os.getpid()}: ")
     assert untouched == written
     assert lock.read_text() == own
+
+
+def test_admit_waits_for_another_run_and_check_does_not(indexed: Index) -> None:
+    """A scraper does not end as somebody prunes."""
+    with indexed.gate(jobs=0) as gate, ThreadPoolExecutor() as threads:
+        with locked(indexed.path):
+            assert gate.check(resized(30)).is_new
+            waiting = threads.submit(gate.admit, resized(30))
+            assert not wait([waiting], timeout=0.5).done
+
+        assert waiting.result(timeout=30).is_new
+
+
+def test_settings_say_nothing_to_a_gate(indexed: Index) -> None:
+    """What is known depends on the call alone; not even nonsense beside the index stops a scraper."""
+    (Path(indexed.path).parent / "imgindex.toml").write_text("kinds = nonsense")
+
+    assert indexed.check(resized(30)).is_new
 
 
 def test_new_hashes_are_read_by_id(indexed: Index) -> None:
