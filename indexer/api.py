@@ -14,14 +14,12 @@ from indexer import (
     decide,
     doctor,
     find,
-    index,
     journal,
     ledger,
     plan,
     prune,
     purge,
     queries,
-    recover,
     rejects,
     replay,
     reviewed,
@@ -115,9 +113,7 @@ class Index(Improving):
             one_file_system=one_file_system,
             label=checked_label(label),
         )
-        with self._writing() as database, local_pool(jobs) as executor:
-            recover.notice_returned(database)
-            return index.update(database, request, executor, tick)
+        return self._indexed(request, jobs, tick)
 
     def groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Group, ...]:
         """The groups of files that show the same picture, by the keeper's path; only the index is asked.

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import output, showing
-from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
+from indexer import output, report, showing
+from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, SafetyError, UsageError
 from indexer.groups import PRUNED, VERIFIED, MatchRule
 from indexer.moves import MoveReport, Recovered
 from indexer.plans import KeepKey
+from indexer.records import IndexReport
 from indexer.text import bytes_from
 
 if TYPE_CHECKING:
@@ -209,6 +210,31 @@ def told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet
         output.print_lines(showing.moves_text(done, deed))
     ambiguous = any(update.ambiguous for update in done.updated)
     return EXIT_INCOMPLETE if done.refused or ambiguous or recovered.missing else EXIT_DONE
+
+
+def told_index(found: IndexReport, recovered: Recovered, *, json: bool, quiet: bool) -> None:
+    """Prints what an index run found and what it could not read."""
+    warn_all(showing.recovered_text(recovered))
+    warn_all(found.notes)
+    warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
+    if json:
+        output.print_json(report.index_json(found))
+    elif not quiet:
+        output.print_lines(report.index_text(found))
+    output.flush()
+
+
+def refuse_disbelieved(found: IndexReport) -> None:
+    """Refuses to go on when an index run did not believe that files are gone.
+
+    Raises:
+        SafetyError: When it did not.
+    """
+    if found.refused:
+        raise SafetyError(
+            f"{'; '.join(found.refused)}: they stay in the index",
+            "mount what is missing; if they are really gone: imgindex index --confirm-missing",
+        )
 
 
 @dataclass(frozen=True, slots=True)

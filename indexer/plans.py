@@ -284,6 +284,8 @@ class Plan:
     """Contents that become rejected with the first of their files that goes."""
     command: str = "prune"
     """What `history` calls a run of it."""
+    parts: tuple[Split, ...] = ()
+    """The splits that it parts, in the order of the rules' `across`: the limits hold for each of them, too."""
 
     @property
     def bytes(self) -> int:

@@ -90,12 +90,6 @@ def rejected_json(found: Rejected) -> dict[str, Any]:
     }
 
 
-def returned_text(found: Sequence[Returned]) -> Iterator[str]:
-    """That files show what was rejected, and what to type; nothing when none does."""
-    if found:
-        yield f"{len(found):,} returned, which show what was rejected: imgindex prune --returned"
-
-
 def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
     """That files which stay for others show what was rejected; nothing when none does."""
     back = {one.file.file_id for one in found}
@@ -122,10 +116,26 @@ def index_text(report: IndexReport) -> Iterator[str]:
     matches = f", {count_text(report.matches, 'match')} found" if report.matches else ""
     again = f", {report.reread:,} read again and unchanged" if report.reread else ""
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
+    if report.returned:
+        yield f"{report.returned:,} returned, which show what was rejected: imgindex prune --returned"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
     if report.new + report.changed and (report.label is not None or report.unchanged):
         yield "To see what of this is new, and what was known: imgindex report"
+
+
+def batch_text(report: IndexReport) -> str:
+    """What a run over a batch of changes found, in a line."""
+    counts = {
+        "new": report.new,
+        "changed": report.changed,
+        "moved": report.moved,
+        "gone": report.gone,
+        "unreadable": len(report.unreadable_files),
+    }
+    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing new"
+    matches = f"; {count_text(report.matches, 'match')} found" if report.matches else ""
+    return f"{found}{matches}; {report.seconds:.1f} s"
 
 
 def index_json(report: IndexReport) -> dict[str, Any]:

@@ -30,6 +30,7 @@ STORIES = [
             "reject",
             "rejected",
             "returned",
+            "watch",
         ),
     )
 ]
