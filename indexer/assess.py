@@ -14,7 +14,7 @@ from indexer.relate import relations
 
 
 def judge_arrivals(tx: Connection, run_id: int) -> int:
-    """Judges all arrivals that are not judged yet, also of runs that were interrupted; the number that show what was rejected.
+    """Judges all arrivals that are not judged yet, also of interrupted runs; gives how many of them show what was rejected.
 
     Takes as long as they are many.
 
