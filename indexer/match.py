@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from indexer import matches, queries, rejects
+from indexer import arrivals, matches, queries, rejects
 from indexer.database import Database
 from indexer.executors import Executor, results
 from indexer.groups import Evidence, Match
@@ -41,9 +41,13 @@ def match_due(database: Database, recipe_id: int, executor: Executor, tick: Tick
     """
     with database.writing() as tx:
         matching_id = matches.matching_id(tx, MATCHING.key, MATCHING.name)
-        if not matches.settle_plain(tx, recipe_id, matching_id, LOW_DETAIL):
-            return 0
-        rows = matches.hash_rows(tx, recipe_id, LOW_DETAIL)
+        weak = matches.by_thumbnails(tx, arrivals.due_looks(tx))
+        due = matches.settle_plain(tx, recipe_id, matching_id, LOW_DETAIL)
+        rows = matches.hash_rows(tx, recipe_id, LOW_DETAIL) if due else None
+    if weak:
+        _look_again(database, weak, executor)
+    if rows is None:
+        return 0
     from indexer.candidates import SEARCHES, candidates, hashes_of  # noqa: PLC0415 - numpy, which a run without news spares
 
     hashes = hashes_of(*rows)
@@ -63,7 +67,7 @@ def _looked_at(
     for pairs, settled in proposed.slices(hashes, SLICE):
         kept: list[Match] = []
         for judged in results(executor, _judge, _batches(database, pairs), _unseen, vetted_judged):
-            kept += [_match(one, hashes) for one in judged if one.likeness]
+            kept += [_match(one, _distance(one, hashes)) for one in judged if one.likeness]
             tick("match", len(judged), len(proposed.left))
         with database.writing() as tx:
             matches.keep_matches(tx, kept)
@@ -72,17 +76,42 @@ def _looked_at(
     return found
 
 
+def _look_again(database: Database, weak: Sequence[Match], executor: Executor) -> None:
+    """Looks at the files of pictures that were matched by thumbnails alone, as one was missing."""
+    from indexer.closeup import vetted_judged  # noqa: PLC0415 - decoders
+
+    bits = {(one.a_id, one.b_id): one.bits for one in weak}
+    pairs = _proposals(database, [(one.a_id, one.b_id, 1 << one.turn) for one in weak])
+    shown = [one for one in pairs if None not in one.files]
+    judged = [one for some in results(executor, _judge, _parts(shown), _unseen, vetted_judged) for one in some]
+    seen = [one for one in judged if one.evidence is Evidence.FILES]
+    with database.writing() as tx:
+        matches.drop_matches(tx, [(one.a_id, one.b_id) for one in seen])
+        matches.keep_matches(tx, [_match(one, bits[one.a_id, one.b_id]) for one in seen if one.likeness])
+
+
 def _batches(database: Database, pairs: Candidates) -> Iterator[tuple[tuple[Proposal, ...], None]]:
-    """Pairs for the workers, with the thumbnails and the files of both contents."""
+    """Pairs for the workers."""
+    return _parts(
+        _proposals(database, list(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.hints.tolist(), strict=True)))
+    )
+
+
+def _proposals(database: Database, pairs: Sequence[tuple[int, int, int]]) -> list[Proposal]:
+    """Pairs of contents and their hints, with the thumbnails and the files of both."""
     from indexer.closeup import Proposal  # noqa: PLC0415
 
-    ids = {*pairs.left.tolist(), *pairs.right.tolist()}
+    ids = {content_id for left, right, _hints in pairs for content_id in (left, right)}
     with database.reading() as tx:
         pictures, files = matches.thumbnails(tx, ids), files_showing(database, tx, ids)
-    proposals = [
+    return [
         Proposal(left, right, hints, (pictures[left], pictures[right]), (files.get(left), files.get(right)))
-        for left, right, hints in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.hints.tolist(), strict=True)
+        for left, right, hints in pairs
     ]
+
+
+def _parts(proposals: Sequence[Proposal]) -> Iterator[tuple[tuple[Proposal, ...], None]]:
+    """Some pairs at a time."""
     for start in range(0, len(proposals), BATCH):
         yield tuple(proposals[start : start + BATCH]), None
 
@@ -115,7 +144,11 @@ def _unseen(proposal: Proposal, _reason: str) -> Judged:
     return Judged(proposal.a_id, proposal.b_id, None, Evidence.THUMBNAIL)
 
 
-def _match(judged: Judged, hashes: Hashes) -> Match:
+def _distance(judged: Judged, hashes: Hashes) -> int:
     likeness: Any = judged.likeness
-    bits = hashes.distance(judged.a_id, judged.b_id, likeness.turn)
+    return hashes.distance(judged.a_id, judged.b_id, likeness.turn)
+
+
+def _match(judged: Judged, bits: int) -> Match:
+    likeness: Any = judged.likeness
     return Match(judged.a_id, judged.b_id, bits=bits, evidence=judged.evidence, **likeness.measures)

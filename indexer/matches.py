@@ -17,6 +17,8 @@ from indexer.schema import content, decision, file, folder, match, recipe, rejec
 
 ROWS = 50_000
 """Rows fetched at a time."""
+_WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
+"""Kinds of matches that are looked at once more in the files."""
 
 
 class HashRows(NamedTuple):
@@ -163,6 +165,28 @@ def keep_matches(tx: Connection, found: Sequence[Match]) -> None:
         for one in found
     ]
     execute_many(tx, _KEEP, rows)
+
+
+def by_thumbnails(tx: Connection, looks: Iterable[bytes]) -> list[Match]:
+    """The matches of pictures of some looks that rest on thumbnails, where a look at two files would say more."""
+    first, second = content.alias("first"), content.alias("second")
+    query = (
+        select(match)
+        .join(first, first.c.id == match.c.a_id)
+        .join(second, second.c.id == match.c.b_id)
+        .where(match.c.evidence == Evidence.THUMBNAIL, match.c.kind.in_(_WHOLE))
+    )
+    wanted = list(looks)
+    rows = {row for end in (first, second) for row in in_parts(tx, query, end.c.look, wanted)}
+    return [
+        Match(a_id, b_id, Kind(kind), *rest, Evidence(evidence))  # type: ignore[call-arg]  # the rest: the columns between
+        for a_id, b_id, kind, *rest, evidence in sorted(rows)
+    ]
+
+
+def drop_matches(tx: Connection, pairs: Sequence[tuple[int, int]]) -> None:
+    """Forgets the matches of pairs of contents."""
+    execute_many(tx, 'DELETE FROM "match" WHERE a_id = ? AND b_id = ?', pairs)
 
 
 def mark_matched(tx: Connection, content_ids: Sequence[int], matching_id: int) -> None:

@@ -478,3 +478,42 @@ def test_unreadable_and_flat_pictures_are_never_due(photos: Path, index: Index) 
     index.update(photos, jobs=0)
 
     assert due(index) == 0
+
+
+def test_weak_match_is_looked_at_again_when_a_file_shows_the_picture_again(photos: Path, index: Index) -> None:
+    """It was found while a file was away; the bytes, or a twin of equal pixels, come back, and both files are compared."""
+    pictures = {"base.png": drawn(21), "sign.png": sign("7")}
+    for name, picture in pictures.items():
+        (photos / name).write_bytes(encoded(picture, "PNG"))
+    index.update(photos, jobs=0)
+    for name in pictures:
+        (photos / name).unlink()
+    index.update(photos, jobs=0)
+    (photos / "resaved.jpg").write_bytes(encoded(drawn(21), quality=80))
+    (photos / "other.png").write_bytes(encoded(sign("1"), "PNG"))
+    index.update(photos, jobs=0)
+    assert stored_matches(index) == [("same", "thumbnail"), ("same", "thumbnail")]
+
+    (photos / "back.png").write_bytes(encoded(drawn(21), "PNG"))
+    (photos / "twin.png").write_bytes(encoded(sign("7"), "PNG", compress_level=1))
+    index.update(photos, jobs=0)
+
+    assert stored_matches(index) == [("edited", "files"), ("same", "files")]
+    assert len(index.plan().moves) == 1
+
+
+def sign(digit: str) -> Image.Image:
+    """A large picture with a digit on it, which a thumbnail blurs."""
+    picture = drawn(20).resize((1600, 1200), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((800, 600, 910, 710), fill="grey")
+    pen.text((822, 600), digit, fill="black", font_size=100)
+    return picture
+
+
+def stored_matches(index: Index) -> list[tuple[str, str]]:
+    """The kind and the evidence of all matches."""
+    with sqlite3.connect(index.path) as db:
+        found = db.execute('SELECT kind, evidence FROM "match" ORDER BY kind').fetchall()
+    db.close()
+    return found
