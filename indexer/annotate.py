@@ -12,7 +12,7 @@ from indexer.filesystem import digest_of, is_there, read_regular
 from indexer.moves import Update
 from indexer.naming import meant
 from indexer.places import joined, split
-from indexer.plans import Action, Plan, Rewrite
+from indexer.plans import MOVES, Plan, Rewrite
 from indexer.rules import is_guarded
 from indexer.text import printable
 
@@ -33,7 +33,7 @@ def updates(database: Database, files: Sequence[str], plan: Plan | None = None) 
         return []
     if plan is not None:
         _refuse_protected(files, plan)
-    moving = set() if plan is None or plan.action is not Action.QUARANTINE else _going(plan)
+    moving = set() if plan is None or plan.action not in MOVES else _going(plan)
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         gone = moving | {joined(bases[root_id], path) for root_id, path in ledger.pruned_paths(tx)}

@@ -14,14 +14,13 @@ from indexer import (
     decide,
     doctor,
     find,
-    index,
     journal,
     ledger,
     plan,
     prune,
     purge,
     queries,
-    recover,
+    rejects,
     replay,
     reviewed,
     similar,
@@ -32,6 +31,7 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
+from indexer.improving import Improving
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -51,12 +51,11 @@ from indexer.records import (
 )
 from indexer.review import Review
 from indexer.scrapes import checked_label
-from indexer.scraping import Scraping
 
 __all__ = ["Index", "Path"]
 
 
-class Index(Scraping):
+class Index(Improving):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
@@ -114,9 +113,7 @@ class Index(Scraping):
             one_file_system=one_file_system,
             label=checked_label(label),
         )
-        with self._writing() as database, local_pool(jobs) as executor:
-            recover.notice_returned(database)
-            return index.update(database, request, executor, tick)
+        return self._indexed(request, jobs, tick)
 
     def groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Group, ...]:
         """The groups of files that show the same picture, by the keeper's path; only the index is asked.
@@ -322,6 +319,7 @@ class Index(Scraping):
                 due=store.count_due(tx, ()),
                 quarantined=count,
                 quarantined_bytes=size,
+                rejected=rejects.count_marks(tx),
             )
 
     def backup(self, target: Path, *, tick: Tick = no_progress) -> int:

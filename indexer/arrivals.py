@@ -89,6 +89,12 @@ def keep_outcomes(tx: Connection, run_id: int, assessed: Iterable[Assessed]) -> 
     execute_many(tx, _KEEP, rows)
 
 
+def of_contents(tx: Connection, content_ids: Iterable[int]) -> Iterator[tuple[int, int, str]]:
+    """The arrivals of some contents: the content, the run, and the path as it is stored."""
+    query = select(arrival.c.content_id, arrival.c.run_id, arrival.c.path)
+    return (tuple(row) for row in in_parts(tx, query, arrival.c.content_id, set(content_ids)))
+
+
 # --- what runs brought
 
 

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from indexer.errors import UsageError
 from indexer.groups import PRUNED, VERIFIED, Kind, MatchRule
-from indexer.locate import canonical, existing
+from indexer.locate import canonical, existing, unfollowed
 from indexer.patterns import pattern
 from indexer.places import relative_to
 from indexer.plans import KEEP, LINKS, Action, Labelling, Limits, OnConflict, Pattern, Rules, Wanted
@@ -110,8 +110,7 @@ def files_listed(files: Iterable[Folder] | None, folders: Sequence[str]) -> tupl
     """
     if files is None:
         return None
-    split = (os.path.split(os.path.abspath(os.fsdecode(path))) for path in files)
-    found = tuple(os.path.join(os.path.realpath(folder), name) for folder, name in split)
+    found = tuple(map(unfollowed, files))
     for path in found:
         if not any(relative_to(path, folder) for folder in folders):
             raise UsageError(f"'{printable(path)}' lies in none of the folders", "name the folder that holds it")

@@ -7,13 +7,16 @@ from itertools import chain
 from sqlalchemy import Connection
 
 from indexer import arrivals, matches
+from indexer.brought import Brought
 from indexer.groups import Judged, Linked, Verdict
 from indexer.novelty import assessed, representatives
 from indexer.relate import relations
 
 
-def judge_arrivals(tx: Connection, run_id: int) -> None:
-    """Judges all arrivals that are not judged yet, also of runs that were interrupted; takes as long as they are many.
+def judge_arrivals(tx: Connection, run_id: int) -> int:
+    """Judges all arrivals that are not judged yet, also of interrupted runs; gives how many of them show what was rejected.
+
+    Takes as long as they are many.
 
     Args:
         tx: A writing transaction, after matching.
@@ -21,14 +24,16 @@ def judge_arrivals(tx: Connection, run_id: int) -> None:
     """
     due = arrivals.due(tx)
     if not due:
-        return
+        return 0
     looks = arrivals.due_looks(tx)
     links, judged = _about(tx, looks)
     ends = chain.from_iterable([*(link.looks for link in links), *(one.looks for one in judged)])
     contents = arrivals.known(tx, looks.union(ends))
     members = representatives(due, contents, judged)
     related = relations(members, links, judged, unconfirmed=True)  # also with what no file shows any more
-    arrivals.keep_outcomes(tx, run_id, assessed(due, contents, related))
+    found = list(assessed(due, contents, related))
+    arrivals.keep_outcomes(tx, run_id, found)
+    return sum(one.outcome is Brought.RETURNED for one in found)
 
 
 def _about(tx: Connection, looks: set[bytes]) -> tuple[list[Linked], list[Judged]]:

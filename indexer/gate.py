@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection
 
-from indexer import arrivals, matches, queries, store
+from indexer import arrivals, matches, queries, rejects, store
 from indexer.beside import Asked, compared
 from indexer.database import Database
 from indexer.executors import Executor, outcomes
-from indexer.groups import VERIFIED, Answer, Evidence, Kind, Verdict
+from indexer.groups import PRUNED, VERIFIED, Answer, Evidence, Kind, Verdict
 from indexer.incoming import Picture, as_files, name_of
 from indexer.places import joined
 from indexer.recipe import LOW_DETAIL, RECIPE
@@ -75,9 +75,21 @@ class Gate:
     def admit(self, picture: Picture) -> Answer:
         """As `check`; a picture that is new becomes known in the same moment, whoever else asks: store it.
 
-        It stays known, without a file, when it is never stored.
+        It stays known, without a file, when it is never stored; `release` takes it back.
         """
         return next(self.admit_all([picture]))
+
+    def release(self, digest: bytes) -> bool:
+        """Takes back that a picture was admitted, as it could not be stored: it is new to whoever asks next.
+
+        Args:
+            digest: Of an answer that said new, of this gate or of one that is gone.
+
+        Returns:
+            False when a file shows the picture by now, or the index knows it otherwise: nothing is changed then.
+        """
+        with self._writing() as database, database.writing() as tx:
+            return store.release_content(tx, digest)
 
     def admit_all(self, pictures: Iterable[Picture]) -> Iterator[Answer]:
         """The same for each of many pictures, in order; of those that show the same, the first is new."""
@@ -146,11 +158,12 @@ class Gate:
         """What the index says of each picture."""
         bases = self._database.bases(queries.roots(tx))
         pictures = [one for one in asked if isinstance(one, Asked)]
-        best = [self._best(tx, one, {}) for one in pictures]
+        any_rejected = rejects.has_marks(tx)
+        best = [self._best(tx, one, {}, any_rejected=any_rejected) for one in pictures]
         unsure = [number for number, found in enumerate(best) if found is None and pictures[number].near]
-        judged = compared(tx, bases, [pictures[number] for number in unsure], self._executor)
+        judged = compared(self._database, tx, [pictures[number] for number in unsure], self._executor)
         for number, seen in zip(unsure, judged, strict=True):
-            best[number] = self._best(tx, pictures[number], seen)
+            best[number] = self._best(tx, pictures[number], seen, any_rejected=any_rejected)
         places = matches.places(tx, {found.content_id for found in best if found})
         files = {key: joined(bases[at.root_id], at.path) for key, at in places.items()}
         known = iter(best)
@@ -159,16 +172,23 @@ class Gate:
             for picture, one in zip(given, asked, strict=True)
         ]
 
-    def _best(self, tx: Connection, asked: Asked, judged: Mapping[int, Judged]) -> _Known | None:
-        """As what a picture is known best, None when it is new; judgements of people outrank what was seen."""
+    def _best(self, tx: Connection, asked: Asked, judged: Mapping[int, Judged], *, any_rejected: bool) -> _Known | None:
+        """As what a picture is known best, None when it is new; judgements of people outrank what was seen.
+
+        What was rejected comes first, unless nothing but a thumbnail says so: it decides on what becomes of the picture.
+        """
         verdicts = matches.decided_on(tx, asked.outcome.digest)
-        sound = (
+        sound = [
             one
-            for one in (*_equal(tx, asked), *_decided(verdicts), *_seen(asked, judged))
-            if one.kind in self._kinds
-            and (one.kind is Kind.BYTES or verdicts.get(one.content_id) is not Verdict.DIFFERENT)
-        )
-        return min(sound, key=lambda one: (VERIFIED.index(one.kind), one.bits, one.content_id), default=None)
+            for one in (
+                *_equal(tx, asked),
+                *(_matched(tx, asked) if any_rejected else ()),
+                *_decided(verdicts),
+                *_seen(asked, judged),
+            )
+            if one.kind in self._kinds and verdicts.get(one.content_id) is not Verdict.DIFFERENT
+        ]
+        return min(_with_reasons(tx, asked, sound) if any_rejected else sound, key=_Known.rank, default=None)
 
 
 class _Known(NamedTuple):
@@ -178,6 +198,23 @@ class _Known(NamedTuple):
     bits: int
     content_id: int
     evidence: Evidence
+    rejected: str | None = None
+    """Why the picture was rejected."""
+
+    def rank(self) -> tuple[bool, int, int, int]:
+        """The least for what a picture is known as best."""
+        sure = self.rejected is not None and self.evidence is not Evidence.THUMBNAIL
+        return not sure, VERIFIED.index(self.kind), self.bits, self.content_id
+
+
+def _with_reasons(tx: Connection, asked: Asked, known: Sequence[_Known]) -> Iterator[_Known]:
+    """What a picture is known as, each with why that was rejected; bytes may be rejected that no content holds here."""
+    if all(one.kind is not Kind.BYTES for one in known):
+        for mark in rejects.marked(tx, [asked.outcome.digest]).values():
+            yield _Known(Kind.BYTES, 0, 0, Evidence.PIXELS, mark.reason)
+    reasons = rejects.reasons(tx, (one.content_id for one in known))
+    for one in known:
+        yield one._replace(rejected=reasons.get(one.content_id) if one.kind in PRUNED else None)
 
 
 def _equal(tx: Connection, asked: Asked) -> Iterator[_Known]:
@@ -185,6 +222,12 @@ def _equal(tx: Connection, asked: Asked) -> Iterator[_Known]:
     own = asked.outcome
     for content_id, digest in matches.contents_of(tx, own.digest, own.fingerprint.look).items():
         yield _Known(Kind.BYTES if digest == own.digest else Kind.SAME, 0, content_id, Evidence.PIXELS)
+
+
+def _matched(tx: Connection, asked: Asked) -> Iterator[_Known]:
+    """The rejected contents that a content of equal pixels was matched with: that one came back, and is known by itself."""
+    for content_id, bits, evidence in rejects.matched(tx, asked.outcome.fingerprint.look):
+        yield _Known(Kind.SAME, bits, content_id, evidence)
 
 
 def _decided(verdicts: Mapping[int, Verdict]) -> Iterator[_Known]:
@@ -207,7 +250,8 @@ def _answer(picture: Picture, read: Asked | Outcome, known: _Known | None, files
         return Answer(name, getattr(read, "digest", None), reason=getattr(read, "reason", "is no picture"))
     if known is None:
         return Answer(name, read.outcome.digest)
-    return Answer(name, read.outcome.digest, known.kind, known.bits, files.get(known.content_id), known.evidence)
+    path = files.get(known.content_id)
+    return Answer(name, read.outcome.digest, known.kind, known.bits, path, known.evidence, rejected=known.rejected)
 
 
 def _tells(found: Fingerprinted) -> bool:

@@ -171,11 +171,70 @@ class Answer:
     evidence: Evidence | None = None
     reason: str = ""
     """Why it is unreadable."""
+    rejected: str | None = None
+    """Why the picture was rejected; None when it was not."""
 
     @property
     def is_new(self) -> bool:
         """True for a picture that the index does not know."""
         return self.kind is None and not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """That a content should not be in the data set."""
+
+    digest: bytes
+    reason: str
+    """In one line, as its user wrote it."""
+    rejected_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A rejected content, as the index knows it."""
+
+    mark: Mark
+    path: str | None
+    """Absolute, of a file that was rejected; None when it was rejected elsewhere."""
+    width: int | None
+    """Pixels; None when only its bytes are known here."""
+    height: int | None
+    is_held: bool
+    """A file of it lies in the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What an import of rejected contents added."""
+
+    new: int
+    """Contents that were not rejected here."""
+    known: int
+    """Contents that were."""
+    bytes_only: int
+    """Those of them that came without a fingerprint of this version: only the same bytes are recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """An indexed file that shows what was rejected."""
+
+    file: Member
+    mark: Mark
+    """Of what it shows."""
+    kind: Kind
+    """`BYTES` or `SAME`."""
+    bits: int
+    """Hamming distance to what was rejected."""
+    evidence: Evidence
+    better: bool
+    """It has more pixels than what was rejected."""
+
+    @property
+    def reason(self) -> str:
+        """Why the picture was rejected."""
+        return self.mark.reason
 
 
 @dataclass(frozen=True, slots=True)

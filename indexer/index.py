@@ -119,9 +119,10 @@ def update(
     read_due(database, reach, reading, executor, request, tick)
     matched = match_due(database, recipe_id, executor, tick)
     with database.writing() as tx:
-        judge_arrivals(tx, run_id)
+        returned = judge_arrivals(tx, run_id)
         report = _report(tx, scans, reading, bases, reach, time.monotonic() - started)
-        report = replace(report, matches=matched, notes=tuple(_notes(database, scans, known)), label=request.label)
+        report = replace(report, matches=matched, notes=tuple(_notes(database, scans, known)))
+        report = replace(report, returned=returned, label=request.label)
         ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
 

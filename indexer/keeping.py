@@ -62,7 +62,8 @@ def purge(
 ) -> int:
     """Delete quarantined files for good. The only command that deletes; without --yes, it only tells what it would.
 
-    A file stays when no indexed file stands for it any more. With --keep-bytes alone, age does not count.
+    A file stays when no indexed file stands for it any more, unless it was rejected. With --keep-bytes alone, age does not
+    count.
     """
     span = older_than or ("0s" if keep_bytes else "30d")
     try:

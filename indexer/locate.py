@@ -45,6 +45,12 @@ def canonical(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     return os.path.realpath(os.fsdecode(path))
 
 
+def unfollowed(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    """The absolute path of a file whose folder has no links in it; the file itself may be one, which is not followed."""
+    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+    return os.path.join(os.path.realpath(folder), name)
+
+
 def existing(path: str) -> str | None:
     """The canonical path of what lies at a path, None when nothing does."""
     return canonical(path) if os.path.lexists(path) else None

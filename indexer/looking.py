@@ -163,9 +163,9 @@ def _write(
 def run_text(entries: Sequence[JournalEntry]) -> Iterator[str]:
     """What a run moved, and what stands for it, a file a line."""
     for entry in filter(is_indexed, entries):
-        kept = output.named(entry.keeper)
+        kept = f"kept: {output.named(entry.keeper)}" if entry.keeper_digest else "rejected: nothing stands for it"
         size, name = bytes_text(entry.stamp.size), output.named(entry.full_path)
-        yield f"{role_of(entry):18} {size:>8}  {name}  (kept: {kept})"
+        yield f"{role_of(entry):18} {size:>8}  {name}  ({kept})"
     yield _states(entries)
 
 

@@ -6,10 +6,12 @@ the pairs of a slice; the next one goes on with the contents that are still due.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from indexer import matches, queries
+from sqlalchemy import Connection
+
+from indexer import matches, queries, rejects
 from indexer.database import Database
 from indexer.executors import Executor, results
 from indexer.groups import Evidence, Match
@@ -76,18 +78,27 @@ def _batches(database: Database, pairs: Candidates) -> Iterator[tuple[tuple[Prop
 
     ids = {*pairs.left.tolist(), *pairs.right.tolist()}
     with database.reading() as tx:
-        bases = database.bases(queries.roots(tx))
-        pictures = matches.thumbnails(tx, ids)
-        files = {
-            content_id: (joined(bases[place.root_id], place.path), place.digest)
-            for content_id, place in matches.places(tx, ids).items()
-        }
+        pictures, files = matches.thumbnails(tx, ids), files_showing(database, tx, ids)
     proposals = [
         Proposal(left, right, hints, (pictures[left], pictures[right]), (files.get(left), files.get(right)))
         for left, right, hints in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.hints.tolist(), strict=True)
     ]
     for start in range(0, len(proposals), BATCH):
         yield tuple(proposals[start : start + BATCH]), None
+
+
+def files_showing(database: Database, tx: Connection, content_ids: Iterable[int]) -> dict[int, tuple[str, bytes]]:
+    """For each content a file that shows it pixel by pixel: its absolute path, and the digest that it must have.
+
+    Where the data set has none, it is one that was rejected and lies in the quarantine.
+    """
+    bases, wanted = database.bases(queries.roots(tx)), set(content_ids)
+    places = matches.places(tx, wanted)
+    found = {key: (joined(bases[place.root_id], place.path), place.digest) for key, place in places.items()}
+    if len(found) < len(wanted) and rejects.has_marks(tx):
+        left = rejects.payloads(tx, wanted - found.keys())
+        found |= {key: (database.absolute(stored), digest) for key, (stored, digest) in left.items()}
+    return found
 
 
 def _judge(proposals: Sequence[Proposal], _extra: None) -> Sequence[Judged]:

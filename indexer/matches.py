@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal_column, or_, select, update
@@ -12,7 +13,7 @@ from indexer.conditions import execute_many, in_parts, new_id
 from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.places import joined
 from indexer.records import FileState
-from indexer.schema import content, decision, file, folder, match, recipe, thumbnail
+from indexer.schema import content, decision, file, folder, match, recipe, rejected, thumbnail
 
 ROWS = 50_000
 """Rows fetched at a time."""
@@ -59,7 +60,8 @@ def matching_id(tx: Connection, key: str, name: str) -> int:
 def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail: float) -> int:
     """Marks the contents as matched that need no search; gives the number of those that do.
 
-    Contents that no file shows wait until one does: a match of theirs would rest on thumbnails alone, for good. Need none:
+    Contents that no file shows wait until one does: a match of theirs would rest on thumbnails alone, for good. Those that
+    were rejected do not wait, as they must be recognised. Need none:
     contents that cannot be decoded, those with too little detail for their hashes to mean anything, and those of which an
     earlier one looks alike, pixel by pixel.
     """
@@ -75,11 +77,11 @@ def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after:
     """The hashes of all contents that matching is about; of those with larger ids than a given one, also twins."""
     known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
     first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
+    # by id: one recipe has nearly all, and SQLite would look through them
+    late = and_(content.c.id > after, content.c.look.is_not(None), content.c.recipe_id + 0 == recipe_id)
     query = (
         select(content.c.id, and_(content.c.matched.is_(None), _shown()), content.c.phash, content.c.views)
-        .where(
-            and_(known, content.c.id > after) if after else content.c.id.in_(first), content.c.detail >= least_detail
-        )
+        .where(late if after else content.c.id.in_(first), content.c.detail >= least_detail)
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
     ids: list[int] = []
@@ -124,6 +126,14 @@ def thumbnails_of(tx: Connection, digests: Iterable[bytes]) -> dict[bytes, bytes
 
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
     """For each content, a file that shows it pixel by pixel: its own where there is one, else a twin's; the first found."""
+    query, wanted = _shown_at()
+    rows = in_parts(tx, query, wanted, content_ids)
+    return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}
+
+
+@cache
+def _shown_at() -> tuple[Any, Any]:
+    """The question for `places` and the column that it is put for; made once, as making it takes longer than asking it."""
     shown = content.alias("shown")
     query = (
         select(shown.c.id, folder.c.root_id, folder.c.path, file.c.name, content.c.digest)
@@ -133,8 +143,7 @@ def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
         .join(folder, folder.c.id == file.c.folder_id)
         .order_by(content.c.id == shown.c.id, file.c.id.desc())
     )
-    rows = in_parts(tx, query, shown.c.id, content_ids)
-    return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}
+    return query, shown.c.id
 
 
 def keep_matches(tx: Connection, found: Sequence[Match]) -> None:
@@ -251,10 +260,14 @@ def _unmatched() -> Any:
 
 
 def _shown() -> Any:
-    """The condition that some file shows a content, pixel by pixel."""
+    """The condition that some file shows a content, pixel by pixel, or that the picture was rejected."""
     twin = content.alias("twin")
     files = select(file.c.id).join(twin, twin.c.id == file.c.content_id)
-    return files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists()
+    thrown_out = select(rejected.c.digest).join(twin, twin.c.digest == rejected.c.digest)
+    return or_(
+        files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists(),
+        thrown_out.where(twin.c.look == content.c.look).exists(),
+    )
 
 
 _KEEP = """

@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from indexer import ledger, matches, store
+from indexer import ledger, matches, rejects, store
 from indexer.database import Database
 from indexer.errors import CorruptDatabaseError, UsageError
-from indexer.groups import Decision
+from indexer.groups import Decision, Mark
+from indexer.marks import is_sound
 from indexer.recipe import RECIPE
 from indexer.records import Fingerprinted, Merged, Task, Tick, no_progress
 from indexer.schema import SCHEMA_VERSION
@@ -25,6 +26,8 @@ _TASK = Task(0, "", 0, claims_picture=True)
 
 def merge(database: Database, other: Database, version: int, tick: Tick = no_progress) -> Merged:
     """Takes in what another index knows of contents, and the judgements in it; of two on the same contents the later holds.
+
+    What was rejected there is rejected here, too; what was before keeps its reason.
 
     Args:
         database: Open for writing.
@@ -40,7 +43,7 @@ def merge(database: Database, other: Database, version: int, tick: Tick = no_pro
         name = printable(other.path)
         raise UsageError(f"an older imgindex made '{name}'", f"upgrade it: imgindex status --db {name}")
     other.refuse_damaged()
-    decisions = _decisions(other)
+    decisions, marks = _decisions(other), _marks(other)
     with database.writing() as tx:
         run_id = ledger.start_run(tx, "merge", time.time_ns())
         recipe_id = store.recipe_id(tx, RECIPE.key)
@@ -56,11 +59,12 @@ def merge(database: Database, other: Database, version: int, tick: Tick = no_pro
         tick("merge", len(page), None)
     with other.reading() as tx:
         left_out += store.count_stale(tx, matches.recipe_id(tx, RECIPE.key))
-    merged = Merged(new, known, left_out, len(decisions))
     with database.writing() as tx:
         matches.keep_decisions(tx, decisions)
-        ledger.finish_run(tx, run_id, time.time_ns(), {"contents": new, "decisions": len(decisions)})
-    return merged
+        rejected = rejects.keep_marks(tx, marks)
+        counts = {"contents": new, "decisions": len(decisions), "rejected": rejected}
+        ledger.finish_run(tx, run_id, time.time_ns(), counts)
+    return Merged(new, known, left_out, len(decisions), rejected)
 
 
 def _pages(other: Database) -> Iterator[list[Fingerprinted]]:
@@ -87,6 +91,19 @@ def _decisions(other: Database) -> list[Decision]:
     except ValueError:  # no verdict
         pass
     raise CorruptDatabaseError(f"'{printable(other.path)}' holds judgements that are none", "leave it out")
+
+
+def _marks(other: Database) -> list[Mark]:
+    """What was rejected in another index.
+
+    Raises:
+        CorruptDatabaseError: When a mark is none.
+    """
+    with other.reading() as tx:
+        found = rejects.marks(tx)
+    if not all(map(is_sound, found)):
+        raise CorruptDatabaseError(f"'{printable(other.path)}' holds rejected contents that are none", "leave it out")
+    return found
 
 
 def _is_sound(one: Decision) -> bool:

@@ -63,7 +63,7 @@ def settled(database: Database, wanted: Wanted, groups: Iterable[Group], labelli
         labelling: As for `plan`.
         action: As for `plan`.
     """
-    found, held_back = _without_unknown(database, groups)
+    found, held_back = without_unknown(database, groups)
     if action in LINKS:
         found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
@@ -78,7 +78,7 @@ def settled(database: Database, wanted: Wanted, groups: Iterable[Group], labelli
     return Plan(wanted, kept, moves, conflicts, labelling, action, held_back)
 
 
-def _without_unknown(database: Database, groups: Iterable[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
+def without_unknown(database: Database, groups: Iterable[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
     """Groups without those that have a file where the last walk could list nothing, and the surplus of these.
 
     What became of that file nobody knows: it may be gone, or changed.
@@ -119,7 +119,7 @@ def judged(groups: Iterable[Group], labelling: Labelling, rules: Rules) -> Itera
         guarded = list(_guarded(group, finder, rules))
         differing = [*guarded, *_differing(group, labelling, finder)]
         if not differing or (labelling.on_conflict is OnConflict.PRUNE and not guarded):
-            yield [Move(surplus, group.keeper, _movable(finder(surplus.member))) for surplus in group.surplus]
+            yield [Move(surplus, group.keeper, movable(finder(surplus.member))) for surplus in group.surplus]
         elif labelling.on_conflict is OnConflict.MERGE and not guarded:
             yield merged_moves(group, labelling, finder, merged, rules)
         else:
@@ -149,8 +149,8 @@ def with_own_sidecars(database: Database, moves: Sequence[Move]) -> tuple[Move, 
     )
 
 
-def _movable(sidecars: Iterable[Sidecar]) -> tuple[Sidecar, ...]:
-    """Sidecars that can go: links, and what cannot be read, stay."""
+def movable(sidecars: Iterable[Sidecar]) -> tuple[Sidecar, ...]:
+    """Those sidecars that can go: links, and what cannot be read, stay."""
     return tuple(sidecar for sidecar in sidecars if sidecar.digest)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import output, showing
+from indexer import output, report, showing
 from indexer.errors import EXIT_DONE, UsageError
 from indexer.groups import Group, MatchRule
 from indexer.locate import require_database
@@ -16,15 +16,19 @@ from indexer.options import (
     Across,
     ClassFolders,
     Database,
+    DryRun,
     Isolated,
     Json,
     Keep,
     Kinds,
     Match,
+    MaxFiles,
+    MaxShare,
     OnlyIfIn,
     Paths,
     Prefer,
     Protect,
+    Quarantine,
     Quiet,
     Typed,
     Unconfirmed,
@@ -34,6 +38,7 @@ from indexer.options import (
     listed,
     opened,
     typed,
+    warn_all,
 )
 from indexer.plans import OnConflict, Wanted
 from indexer.settling import exit_code, settled
@@ -65,17 +70,10 @@ Reviewed = Annotated[
     bool,
     typer.Option("--reviewed", help="Take exactly what was chosen in imgindex review, with the files chosen to stay."),
 ]
-MaxFiles = Annotated[
-    int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when the plan has more files.")
-]
-MaxShare = Annotated[
-    float | None,
+Returned = Annotated[
+    bool,
     typer.Option(
-        "--max-share",
-        min=0,
-        max=1,
-        metavar="X",
-        help="Move nothing when the plan takes a larger share of a folder that was indexed; default: 0.5.",
+        "--returned", help="Take the files that show what was rejected (imgindex reject); nothing stands for them."
     ),
 ]
 Updates = Annotated[
@@ -179,13 +177,12 @@ def prune(
     plan_out: PlanOut = None,
     plan: PlanIn = None,
     reviewed: Reviewed = False,
+    returned: Returned = False,
     max_files: MaxFiles = None,
     max_share: MaxShare = None,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")] = False,
-    quarantine: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the surplus goes; default: beside each indexed folder.")
-    ] = None,
+    dry_run: DryRun = False,
+    quarantine: Quarantine = None,
     isolated: Isolated = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -204,8 +201,11 @@ def prune(
     )
     wishes |= {"class_folders": class_folders, "on_conflict": on_conflict, "link": link}
     _refuse_contradictions(wishes, paths, plan, plan_out, yes=yes)
-    if reviewed:
-        _refuse_undecided(wishes, paths, plan, plan_out)
+    if returned:
+        _refuse_undecided("--returned", {"unconfirmed"}, wishes, paths, plan, plan_out, reviewed=reviewed)
+        made = pictures.plan_returned(unconfirmed=unconfirmed, protect=protect or (), isolated=isolated)
+    elif reviewed:
+        _refuse_undecided("--reviewed", {"class_folders", "on_conflict"}, wishes, paths, plan, plan_out)
         made = pictures.plan_reviewed(**wishes)
     elif plan is None:
         made = pictures.plan(*(paths or ()), **wishes)
@@ -216,6 +216,8 @@ def prune(
         if plan_out != "-" and not quiet:
             output.warn(f"{showing.totals_text(made.groups, made.wanted)} Written to {output.named(plan_out)}")
         return exit_code(made)
+    if made.groups:
+        warn_all(report.kept_returned_text(made.groups, pictures.returned()))
     return settled(
         pictures,
         made,
@@ -303,13 +305,23 @@ def _refuse_contradictions(
         raise UsageError(f"--plan FILE decides everything: it cannot go with {', '.join(decided)}", "leave that out")
 
 
-def _refuse_undecided(wishes: Wishes, paths: list[str] | None, plan: str | None, plan_out: str | None) -> None:
-    """Refuses what would decide anew what was decided in a review."""
-    settled = {"isolated", "protect", "class_folders", "on_conflict"}
+def _refuse_undecided(
+    option: str,
+    allowed: set[str],
+    wishes: Wishes,
+    paths: list[str] | None,
+    plan: str | None,
+    plan_out: str | None,
+    *,
+    reviewed: bool = False,
+) -> None:
+    """Refuses what would decide anew what an option says that was decided already."""
+    settled = {"isolated", "protect", *allowed}
     decided = _deciding({name: value for name, value in wishes.items() if name not in settled}, paths, plan_out)
     decided += ["--plan"] if plan is not None else []
+    decided += ["--reviewed"] if reviewed else []
     if decided:
-        raise UsageError(f"--reviewed decides everything: it cannot go with {', '.join(decided)}", "leave that out")
+        raise UsageError(f"{option} decides everything: it cannot go with {', '.join(decided)}", "leave that out")
 
 
 def _deciding(wishes: Mapping[str, object], paths: list[str] | None, plan_out: str | None) -> list[str]:

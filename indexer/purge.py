@@ -1,4 +1,7 @@
-"""The story of the end: quarantined files are DELETED for good, the oldest first, while a keeper stands for each."""
+"""The story of the end: quarantined files are DELETED for good, the oldest first, while a keeper stands for each.
+
+What was rejected goes without one, as it is meant to go; its content stays known.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from indexer import ledger, queries
+from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import altered, delete
 from indexer.journal import BATCH, entry_of, finished, started, sync, told, write_states
@@ -64,7 +67,8 @@ def _old(database: Database, span_s: int) -> tuple[deque[Entries], int]:
     limit_ns = time.time_ns() - span_s * 1_000_000_000
     with database.reading() as tx:
         starts = ledger.run_times(tx)
-        rows = [row for row in ledger.journal_entries(tx, states=[MoveState.MOVED]) if row.action not in LINKS]
+        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
+        rows = [row for row in rows if row.action not in (*LINKS, Action.RENAME)]
         entries = [entry_of(database, row) for row in reversed(rows)]
     companions: dict[int, list[JournalEntry]] = {}
     for entry in entries:
@@ -108,18 +112,22 @@ def _text_needed(entry: JournalEntry, *, pictures_stay: bool) -> Refused | None:
 
 
 def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
-    """Why a quarantined picture must stay, None when a file on disk stands for it."""
+    """Why a quarantined picture must stay, None when a file on disk stands for it, or what it shows is rejected."""
+    standing_for = entry.keeper_digest or entry.digest
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
-        copies = ledger.live_copies(tx, entry.keeper_digest)
+        copies = ledger.live_copies(tx, standing_for)
+        is_rejected = bool(rejects.marked(tx, [bytes.fromhex(entry.extra.get("shows", "")), entry.digest]))
         led_to = database.stored(entry.full_path) in ledger.linked_keepers(tx)
     if led_to:
         return Refused(
             entry.full_path, "symbolic links lead to it: undo the run that made them, or the one that moved it"
         )
+    if is_rejected:
+        return None
     outside = [(bases[root_id], path) for root_id, path in copies if not is_quarantined(joined(bases[root_id], path))]
     standing = ((root, path) for root, path in outside if not is_payload(entry, root, path))
-    if any(digest_at(root, path) == entry.keeper_digest for root, path in standing):
+    if any(digest_at(root, path) == standing_for for root, path in standing):
         return None
     return Refused(entry.full_path, "no indexed file stands for it any more: it may be the last copy")
 
@@ -135,7 +143,10 @@ def _deleted(database: Database, deeds: Sequence[Entries]) -> dict[int, Refused 
     write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.PURGING))
     answers = _answers(deeds, delete)
     sync(entries)
-    write_states(database, {key: MoveState.MOVED if refused else MoveState.PURGED for key, refused in answers.items()})
+    states = {key: MoveState.MOVED if refused else MoveState.PURGED for key, refused in answers.items()}
+    with database.writing(durable=True) as tx:
+        ledger.journal_set(tx, states)
+        ledger.end_renames(tx)
     return answers
 
 

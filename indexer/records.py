@@ -243,6 +243,8 @@ class IndexReport:
     """Files decoded by this run."""
     matches: int = 0
     """Pairs of pictures that this run found to match, byte copies and equal pixels apart."""
+    returned: int = 0
+    """New and changed files that show what was rejected."""
     unreadable: int = 0
     """Files under the given folders that cannot be read, found now or earlier."""
     seconds: float = 0.0
@@ -260,8 +262,8 @@ class IndexReport:
     @property
     def counts(self) -> dict[str, int | float]:
         """The numbers, as `--json` prints them and `history` keeps them."""
-        names = ("files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "unreadable")
-        numbers = {name: getattr(self, name) for name in names}
+        names = ("files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "returned")
+        numbers = {name: getattr(self, name) for name in (*names, "unreadable")}
         return {**numbers, "unlisted": len(self.unlisted), "seconds": round(self.seconds, 3)}
 
 
@@ -313,6 +315,8 @@ class Status:
     quarantined: int
     """Files in the quarantine that `undo` can bring back."""
     quarantined_bytes: int
+    rejected: int
+    """Contents that should not be in the data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +331,8 @@ class Merged:
     """Contents fingerprinted by another version of imgindex, or damaged."""
     decisions: int
     """Judgements, also those that were known here."""
+    rejected: int
+    """Contents that were not rejected here, and now are."""
 
 
 class Health(StrEnum):
@@ -374,6 +380,10 @@ class IndexRequest:
 
 Tick = Callable[[str, int, int | None], None]
 """Called with a stage's name, the units done since the last call, and the units in all when they are known."""
+
+
+WAITING = "wait"
+"""The stage in which a watch waits for changes: all that came before is stored."""
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:

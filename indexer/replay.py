@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 from indexer import ledger, matches, queries
 from indexer.choose import Relation
 from indexer.database import Database
-from indexer.errors import SafetyError
+from indexer.errors import SafetyError, UsageError
 from indexer.groups import VERIFIED, Evidence, Group, Kind, MatchRule, Member, Surplus
 from indexer.plan import judged, with_own_sidecars
 from indexer.planfile import Header, Line, move_object, plan_lines, read_plan
-from indexer.plans import LINKS, Conflict, Move, Plan, Refused, Rules, Wanted
+from indexer.plans import LINKS, Action, Conflict, Move, Plan, Refused, Rules, Wanted
 from indexer.records import RunSummary
 from indexer.relate import relations
 from indexer.rules import is_protected
@@ -45,7 +45,13 @@ class _Pair:
 
 
 def written(database: Database, plan: Plan) -> list[str]:
-    """A plan as the lines of a file for this index, as it stands."""
+    """A plan as the lines of a file for this index, as it stands.
+
+    Raises:
+        UsageError: When it moves what was rejected, which is planned anew each time.
+    """
+    if plan.action is Action.REJECT:
+        raise UsageError("what is rejected cannot be written to a plan file", "look at it, then add --yes")
     with database.reading() as tx:
         index, run = ledger.index_name(tx), ledger.newest_run(tx)
     plan_id, wanted = uuid.uuid4().hex[:12], plan.wanted

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from indexer.groups import Answer, Similar
+from indexer.groups import Answer, Group, Rejected, Returned, Similar, TakenIn
 from indexer.output import named, shown
 from indexer.records import Finding, Health, IndexReport, Merged, RootSummary, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
@@ -29,11 +29,12 @@ def answer_text(answer: Answer) -> str:
     if answer.is_new:
         return f"{'new':10}  {name}"
     known = "no file of it is left" if answer.path is None else named(answer.path)
-    return f"{'known':10}  {name}  ({answer.kind}, {count_text(answer.bits, 'bit')}: {known})"
+    why = "" if answer.rejected is None else f"; rejected: {printable(answer.rejected)}"
+    return f"{'known':10}  {name}  ({answer.kind}, {count_text(answer.bits, 'bit')}: {known}{why})"
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """The same as an object: `name`, `state`, `kind`, `bits`, `path`, `evidence`, `digest`, `reason`.
+    """The same as an object: `name`, `state`, `kind`, `bits`, `path`, `evidence`, `digest`, `reason`, `rejected`.
 
     The state is new, known or unreadable; what does not apply is null.
     """
@@ -47,7 +48,60 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "evidence": answer.evidence and str(answer.evidence),
         "digest": None if answer.digest is None else answer.digest.hex(),
         "reason": answer.reason or None,
+        "rejected": answer.rejected,
     }
+
+
+# --- rejected
+
+
+def rejected_text(found: Rejected) -> str:
+    """A rejected content, on a line."""
+    pixels = "bytes alone" if found.width is None else f"{found.width}×{found.height}"
+    place = "rejected elsewhere" if found.path is None else named(found.path)
+    held = "in the quarantine" if found.is_held else "no file"
+    mark = found.mark
+    return (
+        f"{mark.digest.hex()[:12]}  {time_text(mark.rejected_ns)}  {pixels:>11}  {held:17}  {place}"
+        f"  ({printable(mark.reason)})"
+    )
+
+
+def rejected_totals(found: Sequence[Rejected]) -> str:
+    """How much was rejected, in a sentence."""
+    if not found:
+        return "Nothing was rejected."
+    return f"{count_text(len(found), 'rejected picture')}, {sum(one.is_held for one in found):,} in the quarantine."
+
+
+def rejected_json(found: Rejected) -> dict[str, Any]:
+    """A rejected content as an object: `digest`, `reason`, `rejected` (nanoseconds since 1970), `path`, `width`, `height`.
+
+    Last `in_quarantine`; `path` is null for what was rejected elsewhere, and sizes where its bytes alone are known.
+    """
+    return {
+        "digest": found.mark.digest.hex(),
+        "reason": found.mark.reason,
+        "rejected": found.mark.rejected_ns,
+        "path": None if found.path is None else shown(found.path),
+        "width": found.width,
+        "height": found.height,
+        "in_quarantine": found.is_held,
+    }
+
+
+def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
+    """That files which stay for others show what was rejected; nothing when none does."""
+    back = {one.file.file_id for one in found}
+    kept = sum(group.keeper.file_id in back for group in groups)
+    if kept:
+        yield f"{count_text(kept, 'kept file')} of these groups show what was rejected: imgindex prune --returned"
+
+
+def taken_in_text(found: TakenIn) -> str:
+    """What an import took in, in a sentence."""
+    bytes_only = f"; {found.bytes_only:,} of them by their bytes alone" if found.bytes_only else ""
+    return f"{count_text(found.new, 'rejected picture')} taken in, {found.known:,} known already{bytes_only}."
 
 
 # --- index
@@ -62,10 +116,26 @@ def index_text(report: IndexReport) -> Iterator[str]:
     matches = f", {count_text(report.matches, 'match')} found" if report.matches else ""
     again = f", {report.reread:,} read again and unchanged" if report.reread else ""
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
+    if report.returned:
+        yield f"{report.returned:,} returned, which show what was rejected: imgindex prune --returned"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
     if report.new + report.changed and (report.label is not None or report.unchanged):
         yield "To see what of this is new, and what was known: imgindex report"
+
+
+def batch_text(report: IndexReport) -> str:
+    """What a run over a batch of changes found, in a line."""
+    counts = {
+        "new": report.new,
+        "changed": report.changed,
+        "moved": report.moved,
+        "gone": report.gone,
+        "unreadable": len(report.unreadable_files),
+    }
+    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing new"
+    matches = f"; {count_text(report.matches, 'match')} found" if report.matches else ""
+    return f"{found}{matches}; {report.seconds:.1f} s"
 
 
 def index_json(report: IndexReport) -> dict[str, Any]:
@@ -96,6 +166,8 @@ def status_text(status: Status) -> Iterator[str]:
     if status.quarantined:
         size = bytes_text(status.quarantined_bytes)
         yield f"{count_text(status.quarantined, 'file')} ({size}) in quarantine: imgindex undo brings the last back"
+    if status.rejected:
+        yield f"{count_text(status.rejected, 'rejected picture')}: imgindex rejected list"
 
 
 def root_text(root: RootSummary) -> str:
@@ -119,13 +191,15 @@ def status_json(status: Status) -> dict[str, Any]:
         "due": status.due,
         "quarantined": status.quarantined,
         "quarantined_bytes": status.quarantined_bytes,
+        "rejected": status.rejected,
     }
 
 
 def merged_text(found: Merged) -> str:
     """What a merge took in, in a sentence."""
     new, decisions = count_text(found.contents, "new content"), count_text(found.decisions, "decision")
-    return f"{new} and {decisions} taken in; {count_text(found.known, 'content')} known already."
+    rejected = f", {count_text(found.rejected, 'rejected picture')}" if found.rejected else ""
+    return f"{new} and {decisions}{rejected} taken in; {count_text(found.known, 'content')} known already."
 
 
 def findings_text(findings: Iterable[Finding]) -> Iterator[str]:

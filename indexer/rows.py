@@ -104,15 +104,17 @@ def move_rows(entries: Sequence[JournalEntry], most: int) -> Iterator[Row]:
         entries: In the order in which they were done; what belongs to a picture has a smaller id than it.
         most: Cards in a row.
     """
-    owners = Counter(entry.owner_id for entry in entries if entry.action is not Action.REWRITE)
+    owners = Counter(entry.owner_id for entry in entries if entry.kind == "sidecar")
     pictures = filter(is_indexed, entries)
     for keeper, together in groupby(pictures, key=lambda entry: (entry.keeper, entry.keeper_digest)):
         found = tuple(together)
+        kept = (Card(keeper[1], True, "kept", "", named(keeper[0])),) if keeper[1] else ()  # noqa: FBT003 - a field
+        count = count_text(len(found), "file")
         yield Row(
-            title=f"{named(keeper[0])} stands for {count_text(len(found), 'file')}",
+            title=f"{named(keeper[0])} stands for {count}" if kept else f"{count} rejected",
             kinds=tuple(sorted({entry.kind for entry in found})),
             cards=(
-                Card(keeper[1], True, "kept", "", named(keeper[0])),  # noqa: FBT003 - a field
+                *kept,
                 *(_moved(entry, owners[entry.entry_id]) for entry in found[: most - 1]),
             ),
             rest=tuple(named(entry.full_path) for entry in found[most - 1 :]),

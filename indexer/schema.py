@@ -228,6 +228,7 @@ arrival = Table(
     ),
 )
 Index("arrival_run", arrival.c.run_id)
+Index("arrival_content", arrival.c.content_id)
 Index("arrival_due", arrival.c.id, sqlite_where=arrival.c.outcome.is_(None))
 
 rejected = Table(

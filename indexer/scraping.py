@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from indexer import scrapes
 from indexer.brought import LAST, Arrival, Brought, Scrape, ScrapeReport
-from indexer.guarding import Guarding
+from indexer.watching import Watching
 
 
-class Scraping(Guarding):
+class Scraping(Watching):
     """What each run of `update` brought; only the index is asked, and the files need not be there any more."""
 
     def report(self, which: str | int = LAST) -> ScrapeReport:

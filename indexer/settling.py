@@ -8,13 +8,13 @@ from indexer import output, showing
 from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE
 from indexer.moves import MoveReport
 from indexer.options import told, warn_all
-from indexer.plans import Action, OnConflict, Plan
+from indexer.plans import MOVES, Action, OnConflict, Plan
 
 if TYPE_CHECKING:
     from indexer.api import Index
 
 DEEDS = {
-    Action.QUARANTINE: "moved to the quarantine",
+    **dict.fromkeys(MOVES, "moved to the quarantine"),
     Action.HARD: "replaced by hard links to the kept files",
     Action.SYMLINK: "replaced by symbolic links to the kept files",
     Action.REFLINK: "made to share the blocks of the kept files",
@@ -53,7 +53,7 @@ def settled(
         )
     code = told(done, f"{DEEDS[made.action]} as run {done.run_id}", pictures.recovered, json=json, quiet=quiet)
     if (done.moved or done.updated) and not (json or quiet):
-        free = "" if made.action is not Action.QUARANTINE else " To free the space: imgindex purge"
+        free = " To free the space: imgindex purge" if made.action in MOVES else ""
         output.print_lines([f"To take it back: imgindex undo {done.run_id}.{free}"])
     return max(code, exit_code(made))
 
@@ -96,6 +96,7 @@ def _dry(
 
 _HOW = {
     Action.QUARANTINE: "Nothing was moved. To move the surplus into the quarantine, add --yes",
+    Action.REJECT: "Nothing was moved. To move these files into the quarantine, add --yes",
     **dict.fromkeys(
         (Action.HARD, Action.SYMLINK, Action.REFLINK), "Nothing was changed. To replace the surplus by links, add --yes"
     ),

@@ -137,7 +137,10 @@ def dups_text(groups: tuple[Group, ...], wanted: Wanted) -> Iterator[str]:
 
 
 def plan_text(plan: Plan) -> Iterator[str]:
-    """A plan as `prune` shows it, before anything moves."""
+    """A plan as `prune` and `reject` show it, before anything moves."""
+    if plan.action is Action.REJECT:
+        yield from _rejection_text(plan)
+        return
     moves = {move.surplus.member.file_id: move for move in plan.moves}
     for group in plan.groups:
         yield _row("keep", group.keeper, group.reason)
@@ -156,6 +159,19 @@ def plan_text(plan: Plan) -> Iterator[str]:
         yield f"{count_text(sidecars, 'sidecar')} (captions, labels, metadata) would go with them."
     if plan.conflicts:
         yield f"{count_text(len(plan.conflicts), 'group')} left alone: their labels disagree. {_way_out(plan)}"
+
+
+def _rejection_text(plan: Plan) -> Iterator[str]:
+    """A plan of files that nothing stands for, each with the reason."""
+    for move in plan.moves:
+        surplus, mark = move.surplus, move.mark
+        how = "" if surplus.kind is Kind.BYTES else f"; {relation(surplus)}"
+        yield _row("reject", surplus.member, f"{printable(mark.reason if mark else '')}{how}")
+        yield from _companions_text(move)
+    size = bytes_text(plan.bytes)
+    yield (
+        f"{count_text(len(plan.moves), 'file')}, {size}, that should not be here." if plan.moves else "Nothing to move."
+    )
 
 
 def _way_out(plan: Plan) -> str:
@@ -196,8 +212,12 @@ def conflict_totals(conflicts: Sequence[Conflict]) -> str:
 def plan_json(plan: Plan) -> Iterator[dict[str, Any]]:
     """An object a group: as `dups` prints them, with the `sidecars` of each surplus file and the group's `differences`.
 
-    A group with differences is a conflict, and left alone.
+    A group with differences is a conflict, and left alone. What is rejected is an object a file: `move`, `rejected` (the
+    reason), `shows` (the digest of what was rejected), `kind`, `bits`, `evidence`, `bytes`, `sidecars`.
     """
+    if plan.action is Action.REJECT:
+        yield from map(_rejection_json, plan.moves)
+        return
     moves = {move.surplus.member.file_id: move for move in plan.moves}
     for group in plan.groups:
         found = group_json(group)
@@ -206,6 +226,20 @@ def plan_json(plan: Plan) -> Iterator[dict[str, Any]]:
             entry["sidecars"] = [shown(sidecar.full_path) for sidecar in (move.sidecars if move else ())]
         yield {**found, "differences": []}
     yield from map(conflict_json, plan.conflicts)
+
+
+def _rejection_json(move: Move) -> dict[str, Any]:
+    surplus, mark = move.surplus, move.mark
+    return {
+        "move": shown(surplus.member.full_path),
+        "rejected": mark and mark.reason,
+        "shows": mark and mark.digest.hex(),
+        "kind": str(surplus.kind),
+        "bits": surplus.bits,
+        "evidence": str(surplus.evidence),
+        "bytes": surplus.member.stamp.size,
+        "sidecars": [shown(sidecar.full_path) for sidecar in move.sidecars],
+    }
 
 
 def conflict_json(conflict: Conflict) -> dict[str, Any]:
@@ -272,12 +306,16 @@ def quarantined_text(found: Quarantined) -> str:
     """A file in the quarantine, on a line."""
     entry = found.entry
     role = "text" if entry.action is Action.REWRITE else "sidecar" if entry.owner_id else entry.kind
+    role = "rejected" if entry.action is Action.REJECT else role
     size = bytes_text(entry.stamp.size)
     return f"{entry.run_id:>5}  {time_text(found.since_ns)}  {role:10} {size:>8}  {named(entry.full_path)}"
 
 
 def quarantined_json(found: Quarantined) -> dict[str, Any]:
-    """A file in the quarantine as an object: `run`, `since`, `kind`, `bytes`, `path`, `payload`, `keeper`, `digest`."""
+    """A file in the quarantine as an object: `run`, `since`, `kind`, `bytes`, `path`, `payload`, `keeper`, `digest`.
+
+    Last `action`; the keeper is null where nothing stands for the file, as for one that was rejected.
+    """
     entry = found.entry
     return {
         "run": entry.run_id,
@@ -288,11 +326,15 @@ def quarantined_json(found: Quarantined) -> dict[str, Any]:
         "payload": shown(entry.payload_path),
         "keeper": shown(entry.keeper) if entry.keeper_digest else None,
         "digest": entry.digest.hex(),
+        "action": entry.action,
     }
 
 
 def journalled_json(entry: JournalEntry) -> dict[str, Any]:
-    """A file that a run moved as an object: `run`, `state`, `action`, `kind`, `bytes`, `path`, `keeper`, `digest`."""
+    """A file that a run moved as an object.
+
+    Its keys: `run`, `state`, `action`, `kind`, `bytes`, `path`, `becomes` (for a `rename`), `keeper`, `digest`.
+    """
     return {
         "run": entry.run_id,
         "state": entry.state,
@@ -300,6 +342,7 @@ def journalled_json(entry: JournalEntry) -> dict[str, Any]:
         "kind": entry.kind,
         "bytes": entry.stamp.size,
         "path": shown(entry.full_path),
+        "becomes": shown(entry.payload_path) if entry.action is Action.RENAME else None,
         "keeper": shown(entry.keeper) if entry.keeper_digest else None,
         "digest": entry.digest.hex(),
     }

@@ -41,9 +41,8 @@ def similar(database: Database, path: str, count: int, executor: Executor) -> li
 
         near = _nearest(rows, fingerprint, LOOKED_AT * count)
         with database.reading() as tx:
-            bases = database.bases(queries.roots(tx))
             asked = Asked(path, picture, [Near(content_id, bits, EVERY) for content_id, bits in near])
-            (judged,) = compared(tx, bases, [asked], executor)
+            (judged,) = compared(database, tx, [asked], executor)
         for content_id, bits in near:
             likeness = judged[content_id].likeness
             kinds.setdefault(content_id, (likeness.kind if likeness else None, bits))

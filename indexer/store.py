@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, func, literal_column, or_, select, update
@@ -23,7 +23,7 @@ from indexer.records import (
     UnreadableFile,
     signed64,
 )
-from indexer.schema import content, file, folder, match, recipe, thumbnail
+from indexer.schema import arrival, content, file, folder, journal, match, recipe, rejected, thumbnail
 
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
@@ -151,25 +151,41 @@ def keep_contents(tx: Connection, decoded: Sequence[Fingerprinted], recipe_id: i
     execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
 
 
+def release_content(tx: Connection, digest: bytes) -> bool:
+    """Forgets a content that was admitted and is in no file; False when there is none, or it is known for another reason.
+
+    Its row stays, without anything by which it could be found: ids that are given once must not be given again, as a gate
+    takes those that it has seen for read.
+    """
+    elsewhere = (
+        select(file.c.id).where(file.c.content_id == content.c.id),
+        select(match.c.a_id).where(or_(match.c.a_id == content.c.id, match.c.b_id == content.c.id)),
+        select(arrival.c.id).where(or_(arrival.c.content_id == content.c.id, arrival.c.known_id == content.c.id)),
+        select(journal.c.id).where(journal.c.digest == digest),
+        select(rejected.c.digest).where(rejected.c.digest == digest),
+    )
+    unknown = (~query.exists() for query in elsewhere)
+    query = select(content.c.id).where(content.c.digest == digest, content.c.matched.is_(None), *unknown)
+    content_id = tx.execute(query).scalar()
+    if content_id is None:
+        return False
+    nothing = dict.fromkeys(("dhash", "phash", "width", "height", "format", "mode", "detail", "views", "look"))
+    gone = {"digest": f"released {content_id}".encode(), "size": 0, "unreadable": "released"}
+    tx.execute(delete(thumbnail).where(thumbnail.c.content_id == content_id))
+    tx.execute(update(content).where(content.c.id == content_id).values(**nothing, **gone))
+    return True
+
+
 def contents_after(tx: Connection, recipe_id: int | None, after: int, limit: int) -> list[tuple[int, Fingerprinted]]:
     """The next contents of a recipe that were decoded, by id: as what reading a file of them gave."""
-    columns = (content.c[name] for name in ("dhash", "phash", "width", "height", "format", "mode", "detail"))
-    query = (
-        select(
-            content.c.id, content.c.digest, content.c.size, *columns, thumbnail.c.jpeg, content.c.views, content.c.look
-        )
-        .join(thumbnail, thumbnail.c.content_id == content.c.id)
-        .where(content.c.recipe_id == recipe_id, content.c.id > after, content.c.unreadable.is_(None))
-        .order_by(content.c.id)
-        .limit(limit)
-    )
-    return [
-        (
-            key,
-            Fingerprinted(0, Reading(Stamp(size, 0, 0, 0), unsettled=False, born_ns=None), digest, Fingerprint(*found)),
-        )
-        for key, digest, size, *found in tx.execute(query)
-    ]
+    query = _fingerprints(recipe_id).where(content.c.id > after).order_by(content.c.id).limit(limit)
+    return [_fingerprinted(row) for row in tx.execute(query)]
+
+
+def decoded(tx: Connection, recipe_id: int | None, digests: Iterable[bytes]) -> Iterator[Fingerprinted]:
+    """Those of some contents that a recipe decoded, as what reading a file of them gave."""
+    for row in in_parts(tx, _fingerprints(recipe_id), content.c.digest, digests):
+        yield _fingerprinted(row)[1]
 
 
 def count_stale(tx: Connection, recipe_id: int | None) -> int:
@@ -226,6 +242,25 @@ def _in_places(places: Sequence[Place]) -> Any:
 def _in_state(state: FileState) -> Any:
     """The condition in the words of the index: SQLite uses a partial index only for the very constant it was made with."""
     return file.c.state == literal_column(str(int(state)))
+
+
+def _fingerprints(recipe_id: int | None) -> Any:
+    """Contents that a recipe decoded, with all that decoding them gave."""
+    columns = (content.c[name] for name in ("dhash", "phash", "width", "height", "format", "mode", "detail"))
+    return (
+        select(
+            content.c.id, content.c.digest, content.c.size, *columns, thumbnail.c.jpeg, content.c.views, content.c.look
+        )
+        .join(thumbnail, thumbnail.c.content_id == content.c.id)
+        .where(content.c.recipe_id == recipe_id, content.c.unreadable.is_(None))
+    )
+
+
+def _fingerprinted(row: Any) -> tuple[int, Fingerprinted]:
+    """A content's id, and what reading a file of it gave."""
+    key, digest, size, *found = row
+    reading = Reading(Stamp(size, 0, 0, 0), unsettled=False, born_ns=None)
+    return key, Fingerprinted(0, reading, digest, Fingerprint(*found))
 
 
 def _content_row(outcome: Fingerprinted, recipe_id: int) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from support import aged, make_photos, tree
 from indexer import Index
 from indexer.entry import run
 
-KEYS = {"run", "since", "kind", "bytes", "path", "payload", "keeper", "digest"}
+KEYS = {"run", "since", "kind", "bytes", "path", "payload", "keeper", "digest", "action"}
 
 
 @pytest.fixture

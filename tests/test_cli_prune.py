@@ -155,7 +155,7 @@ def test_json_has_stable_keys(photos: Path, capsys: pytest.CaptureFixture[str]) 
     assert groups[0]["surplus"][0].keys() == {"path", "kind", "bits", "evidence", "sidecars"}  # type: ignore[index]
     assert (set(done), done["moved"], done["sidecars"], done["refused"]) == (DONE, 2, 1, [])
     assert done["updated"] == [{"path": "all.txt", "rows": 1, "ambiguous": []}]
-    keys = {"run", "since", "kind", "bytes", "path", "payload", "keeper", "digest"}
+    keys = {"run", "since", "kind", "bytes", "path", "payload", "keeper", "digest", "action"}
     assert {frozenset(one) for one in held} == {frozenset(keys)}
     assert [set(one) for one in conflicts] == [{*GROUP, "differences"}]
     assert verified == [{"files": 4, "problems": []}]

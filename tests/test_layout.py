@@ -16,7 +16,22 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
-        *("doctor", "leaks", "gate", "beside", "rehome", "merge", "reading", "assess", "scrapes"),
+        *(
+            "doctor",
+            "leaks",
+            "gate",
+            "beside",
+            "rehome",
+            "merge",
+            "reading",
+            "assess",
+            "scrapes",
+            "upgrades",
+            "reject",
+            "rejected",
+            "returned",
+            "watch",
+        ),
     )
 ]
 STATEMENTS = (
@@ -26,6 +41,7 @@ STATEMENTS = (
     "roots.py",
     "store.py",
     "matches.py",
+    "rejects.py",
     "ledger.py",
     "conditions.py",
     "schema.py",
@@ -34,6 +50,7 @@ STATEMENTS = (
 )
 TRANSACTIONS = (
     "index.py",
+    "match.py",
     "admit.py",
     "assess.py",
     "batches.py",

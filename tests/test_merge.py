@@ -124,7 +124,7 @@ def test_what_has_not_the_form_of_a_fingerprint_is_left_out(
 
     assert run(["merge", other.path, "--json", "--db", index.path]) == 3
     told = capsys.readouterr()
-    assert json.loads(told.out) == {"contents": 4, "known": 0, "left_out": 4, "decisions": 1}
+    assert json.loads(told.out) == {"contents": 4, "known": 0, "left_out": 4, "decisions": 1, "rejected": 0}
     assert "4 contents left out" in told.err
     assert sql(index, "SELECT count(*) FROM content") == [(4,)]
 

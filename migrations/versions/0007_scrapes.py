@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_id"], ["content.id"]),
     )
     op.create_index("arrival_run", "arrival", ["run_id"])
+    op.create_index("arrival_content", "arrival", ["content_id"])
     op.create_index("arrival_due", "arrival", ["id"], sqlite_where=sa.text("outcome IS NULL"))
     op.create_table(
         "rejected",
