@@ -35,7 +35,7 @@ class Read:
     new: int = 0
     changed: int = 0
     moved: int = 0
-    """Counts against files that were taken for moved ones, and have other bytes."""
+    """Counts against files that were taken for moved ones, and have other bytes, or are no pictures under that name."""
     reread: int = 0
     decoded: int = 0
     others: int = 0
@@ -107,7 +107,8 @@ def _count(reading: Read, due: store.DueFile, outcome: Outcome) -> None:
         reading.unreadable.append((due, outcome.reason))
     if isinstance(outcome, NotPicture):
         reading.others += 1
-        reading.new -= due.file_id >= reading.first_new
+        reading.new -= due.never_read and due.file_id >= reading.first_new
+        reading.moved -= not due.never_read and due.file_id >= reading.first_new
     elif not _arrives(due, outcome):
         reading.reread += 1
     elif due.never_read:

@@ -165,7 +165,9 @@ def release_content(tx: Connection, digest: bytes) -> bool:
         select(rejected.c.digest).where(rejected.c.digest == digest),
     )
     unknown = (~query.exists() for query in elsewhere)
-    query = select(content.c.id).where(content.c.digest == digest, content.c.matched.is_(None), *unknown)
+    query = select(content.c.id).where(
+        content.c.digest == digest, content.c.admitted, content.c.matched.is_(None), *unknown
+    )
     content_id = tx.execute(query).scalar()
     if content_id is None:
         return False

@@ -260,10 +260,11 @@ def test_only_what_was_admitted_and_never_stored_is_released(indexed: Index, pho
     "reason",
     [
         "INSERT INTO rejected VALUES (:digest, 'wrong', 1)",
+        "UPDATE content SET admitted = 0 WHERE digest = :digest",  # a merge brought it
         "INSERT INTO arrival (run_id, path, size, content_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
         "INSERT INTO arrival (run_id, path, size, known_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
     ],
-    ids=["rejected", "a scrape brought it", "a scrape brought what it shows"],
+    ids=["rejected", "merged", "a scrape brought it", "a scrape brought what it shows"],
 )
 def test_what_the_index_remembers_otherwise_is_not_released(indexed: Index, reason: str) -> None:
     """One reason is enough."""

@@ -87,7 +87,10 @@ def known(index: Index) -> dict[bytes, tuple[object, ...]]:
 def test_update_gives_what_a_new_index_gives(
     first: list[tuple[object, ...]], rounds: list[tuple[list[tuple[object, ...]], bool]]
 ) -> None:
-    """After several runs, with files that were old or fresh when they were read; deeds that fail are passed over."""
+    """After several runs, with files that were old or fresh when they were read; deeds that fail are passed over.
+
+    What is new or has changed arrived, and nothing else did.
+    """
     with tempfile.TemporaryDirectory() as place:
         root, index, fresh = Path(place) / "root", Index(Path(place) / "imgindex.db"), Index(Path(place) / "fresh.db")
         root.mkdir()
@@ -97,6 +100,7 @@ def test_update_gives_what_a_new_index_gives(
                     DO[str(deed)](root, *arguments)
             report = index.update(root, jobs=0, confirm_missing=True)
             assert report.files == report.new + report.changed + report.moved + report.unchanged
+            assert index.report().totals.count == report.new + report.changed
             if is_old:
                 settle(index)
         wanted = fresh.update(root, jobs=0)
