@@ -128,6 +128,8 @@ def test_a_squeezed_version_is_none(tmp_path: Path, index: Index) -> None:
         pytest.param({"only_if_in": ["scrape"]}, 1, id="the better one lies where it must"),
         pytest.param({"only_if_in": ["train"]}, 0, id="the better one lies elsewhere"),
         pytest.param({"within": ["train"]}, 0, id="not in one folder"),
+        pytest.param({"within": ["train", "scrape"]}, 0, id="in two folders of their own"),
+        pytest.param({"within": ["."]}, 1, id="in one folder"),
         pytest.param({"across": ["train", "scrape"]}, 1, id="across two"),
         pytest.param({"across": ["train/cat", "train"]}, 0, id="not across these two"),
     ],
