@@ -182,10 +182,14 @@ def test_the_largest_that_was_not_only_enlarged_is_taken(tmp_path: Path, index: 
     assert names(index.upgrades(jobs=0)) == [(OLD, "scrape/y.jpg", ())]
 
 
-def test_a_better_one_that_cannot_be_looked_at_is_left_alone(tmp_path: Path, index: Index) -> None:
+@pytest.mark.parametrize("now", ["no picture", "another picture"])
+def test_a_better_one_that_cannot_be_looked_at_is_left_alone(tmp_path: Path, index: Index, now: str) -> None:
     """Nobody can tell then what it shows."""
     photos = with_better(tmp_path, index)
-    (photos / BETTER).write_bytes(b"something else")
+    if now == "no picture":
+        (photos / BETTER).write_bytes(b"something else")
+    else:
+        put(photos / BETTER, drawn(2))
 
     assert names(index.upgrades(jobs=0)) == [(OLD, BETTER, (UNKNOWN,))]
 
@@ -570,6 +574,21 @@ def test_a_better_one_that_changed_is_left_alone(tmp_path: Path, index: Index) -
     done = index.upgrade(found)
 
     assert [refused.reason for refused in done.refused] == ["its keeper changed since it was indexed"]
+    assert tree(photos) == before
+
+
+def test_a_caption_that_changed_is_not_brought_along(tmp_path: Path, index: Index) -> None:
+    """Nor is its picture."""
+    photos = with_better(tmp_path, index)
+    better_with(photos, "x.txt", "a cat\n")
+    found = index.upgrades(jobs=0)
+    better_with(photos, "x.txt", "a dog\n")
+    before = tree(photos)
+    done = index.upgrade(found)
+
+    assert [refused.reason for refused in done.refused] == [
+        f"its sidecar '{photos}/scrape/x.txt' changed since the plan was made"
+    ]
     assert tree(photos) == before
 
 
