@@ -100,6 +100,16 @@ def take_back(entry: JournalEntry) -> Stamp | Refused | None:
     return answer
 
 
+def do_again(entry: JournalEntry, stamp: Stamp) -> bool:
+    """True when a file that was brought back could be moved once more to where it was moved before.
+
+    Args:
+        entry: Of a file that was moved, not replaced.
+        stamp: What it has since it came back.
+    """
+    return move_in_sidecar(replace(entry, stamp=stamp), ()) is None
+
+
 def found_state(entry: JournalEntry) -> MoveState:
     """Where a half-done deed stands, after what it left behind was removed.
 

@@ -211,9 +211,8 @@ def pruned_paths(tx: Connection) -> list[tuple[int, str]]:
 
 
 def quarantine_folders(tx: Connection) -> list[str]:
-    """The stored paths of all folders that files were ever quarantined in."""
-    query = select(journal.c.quarantine).where(journal.c.action != Action.RENAME).distinct()
-    return list(tx.execute(query).scalars())
+    """The stored paths of all folders that files were ever quarantined in, or moved to by upgrades."""
+    return list(tx.execute(select(journal.c.quarantine).distinct()).scalars())
 
 
 def end_renames(tx: Connection) -> None:

@@ -9,10 +9,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 
 from indexer import ledger, queries, rejects
 from indexer.database import Database
-from indexer.deeds import came_back, found_back, hindrance, take_back
+from indexer.deeds import came_back, do_again, found_back, hindrance, take_back
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
 from indexer.journal import (
@@ -33,6 +34,7 @@ from indexer.quarantine import has_payload
 from indexer.records import Stamp, Tick, no_progress
 
 Answer = tuple[JournalEntry, Stamp | Refused | None]
+_STAYS = "it stays with its picture"
 Others = Callable[[JournalEntry], Sequence[JournalEntry]]
 """Gives what else was done together with a file that took the place of another."""
 
@@ -149,9 +151,15 @@ def _taken_back(entries: Iterable[JournalEntry], refused: set[int], others: Othe
         refused: Ids of pictures that did not come back; added to.
         others: As said there.
     """
-    for entry in entries:
+    for _picture, deed in groupby(entries, key=lambda entry: entry.owner_id or entry.entry_id):
+        answers = list(_one_by_one(deed, refused, others))
+        yield from _whole(answers)
+
+
+def _one_by_one(deed: Iterable[JournalEntry], refused: set[int], others: Others) -> Iterator[Answer]:
+    for entry in deed:
         if {entry.owner_id, entry.entry_id} & refused:
-            yield entry, Refused(entry.full_path, "it stays with its picture")
+            yield entry, Refused(entry.full_path, _STAYS)
             continue
         hindered = hindrance(entry, others(entry)) if is_replacement(entry) else None
         answer = found_back(entry) or hindered or take_back(entry)
@@ -160,6 +168,20 @@ def _taken_back(entries: Iterable[JournalEntry], refused: set[int], others: Othe
             # what a refused caption was merged into may be all that is left of it
             refused.add(entry.entry_id if entry.owner_id is None else entry.owner_id)
         yield entry, answer
+
+
+def _whole(answers: Sequence[Answer]) -> Sequence[Answer]:
+    """What became of an upgrade; when the better one went back and something else could not, all of it is done again."""
+    went = any(is_replacement(entry) and not isinstance(answer, Refused) for entry, answer in answers)
+    if not (went and any(isinstance(answer, Refused) for _entry, answer in answers)):
+        return answers
+    again = [(entry, _done_again(entry, answer)) for entry, answer in reversed(answers)]
+    return again[::-1]
+
+
+def _done_again(entry: JournalEntry, answer: Stamp | Refused | None) -> Stamp | Refused | None:
+    moved = isinstance(answer, Stamp) and do_again(entry, answer)
+    return Refused(entry.full_path, _STAYS) if moved else answer
 
 
 def _write_returned(database: Database, answers: Sequence[Answer]) -> None:

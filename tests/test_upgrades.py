@@ -150,6 +150,8 @@ def test_a_squeezed_version_is_none(tmp_path: Path, index: Index) -> None:
         pytest.param({"only_if_in": ["scrape"]}, 1, id="the better one lies where it must"),
         pytest.param({"only_if_in": ["train"]}, 0, id="the better one lies elsewhere"),
         pytest.param({"within": ["train"]}, 0, id="not in one folder"),
+        pytest.param({"within": ["train", "scrape"]}, 0, id="in two folders of their own"),
+        pytest.param({"within": ["."]}, 1, id="in one folder"),
         pytest.param({"across": ["train", "scrape"]}, 1, id="across two"),
         pytest.param({"across": ["train/cat", "train"]}, 0, id="not across these two"),
     ],
@@ -202,10 +204,14 @@ def test_the_largest_that_was_not_only_enlarged_is_taken(tmp_path: Path, index: 
     assert names(index.upgrades(jobs=0)) == [(OLD, "scrape/y.jpg", ())]
 
 
-def test_a_better_one_that_cannot_be_looked_at_is_left_alone(tmp_path: Path, index: Index) -> None:
+@pytest.mark.parametrize("now", ["no picture", "another picture"])
+def test_a_better_one_that_cannot_be_looked_at_is_left_alone(tmp_path: Path, index: Index, now: str) -> None:
     """Nobody can tell then what it shows."""
     photos = with_better(tmp_path, index)
-    (photos / BETTER).write_bytes(b"something else")
+    if now == "no picture":
+        (photos / BETTER).write_bytes(b"something else")
+    else:
+        put(photos / BETTER, drawn(2))
 
     assert names(index.upgrades(jobs=0)) == [(OLD, BETTER, (UNKNOWN,))]
 
@@ -590,6 +596,21 @@ def test_a_better_one_that_changed_is_left_alone(tmp_path: Path, index: Index) -
     done = index.upgrade(found)
 
     assert [refused.reason for refused in done.refused] == ["its keeper changed since it was indexed"]
+    assert tree(photos) == before
+
+
+def test_a_caption_that_changed_is_not_brought_along(tmp_path: Path, index: Index) -> None:
+    """Nor is its picture."""
+    photos = with_better(tmp_path, index)
+    better_with(photos, "x.txt", "a cat\n")
+    found = index.upgrades(jobs=0)
+    better_with(photos, "x.txt", "a dog\n")
+    before = tree(photos)
+    done = index.upgrade(found)
+
+    assert [refused.reason for refused in done.refused] == [
+        f"its sidecar '{photos}/scrape/x.txt' changed since the plan was made"
+    ]
     assert tree(photos) == before
 
 

@@ -394,6 +394,35 @@ def test_hazard_59_the_last_batch_of_an_undo_holds_whole_upgrades(
     assert batches == [3, 3, 3]
 
 
+@pytest.mark.parametrize("failing", ["00000001.jpg", "1.txt"])
+def test_hazard_68_what_cannot_come_back_keeps_the_better_one_in_place(
+    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """The old picture, or a caption, is refused by the system at the last moment: all stays as the upgrade left it."""
+    photos = prepared(tmp_path, index)
+    original = tree(photos)
+    upgraded(index)
+    before = tree(photos)
+    real = quarantine.transfer
+
+    def refusing(source: int, name: str, target: int, new_name: str, entry: Any) -> bool:
+        if name == failing:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(source, name, target, new_name, entry)
+
+    with fault(68, f"undo of an upgrade, {failing} cannot be moved", root=photos) as case:
+        with monkeypatch.context() as patch:
+            patch.setattr(quarantine, "transfer", refusing)
+            done = index.undo()
+        after, same = tree(photos), in_step(index, photos)
+        case.undo(index, original=original)
+
+    assert done.moved == ()
+    assert len(done.refused) == 3
+    assert after == before
+    assert same
+
+
 def test_hazard_75_purge_never_deletes_what_took_the_place(tmp_path: Path, index: Index, fault: Faults) -> None:
     """Whether it is there, or gone: then the old one stays in the quarantine, as it may be the last."""
     photos = with_better(tmp_path, index)
