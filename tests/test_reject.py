@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -94,6 +95,19 @@ def test_undo_leaves_marks_that_an_earlier_run_made(photos: Path, index: Index) 
 def held(index: Index) -> bytes:
     """The bytes of the first file in the quarantine."""
     return Path(index.quarantined()[0].entry.payload_path).read_bytes()
+
+
+def test_undo_leaves_a_mark_that_was_made_anew(photos: Path, index: Index) -> None:
+    """What its run had rejected was forgotten, and rejected again by an import: another mark on the same content."""
+    reject(index, photos / BAD)
+    line = json.dumps({**json.loads(index.rejected_json()[0]), "reason": "on the list", "rejected": 7})
+    index.forget_rejected(photos / BAD)
+    index.import_rejected([line], jobs=0)
+
+    index.undo()
+
+    assert [one.mark.reason for one in index.rejected()] == ["on the list"]
+    assert returned(index).keys() == {BAD, COPY}
 
 
 def test_mark_stays_while_one_file_of_the_run_stays_in_the_quarantine(photos: Path, index: Index) -> None:
@@ -362,8 +376,8 @@ def test_purge_leaves_the_last_copy_of_what_is_no_longer_rejected(photos: Path, 
 
 def test_surplus_of_a_rejected_file_can_be_purged(photos: Path, index: Index) -> None:
     """It was pruned for the sake of a keeper that was rejected then: its bytes are those of what should go."""
-    index.carry_out(index.plan())
-    reject(index, photos / BAD)
+    assert names(index.carry_out(index.plan(on_conflict="prune")), photos) == [COPY]
+    assert names(reject(index, photos / BAD), photos) == [BAD]
 
     assert len(index.purge(0, dry_run=False).moved) == 2
 
@@ -470,7 +484,7 @@ def test_whatever_was_rejected_in_whatever_order_undo_ends_where_it_began(
     deeds: list[Callable[[], object]] = [
         lambda: reject(index, dice.choice(sorted(photos.rglob("*.jpg"))), reason=f"reason {dice.random()}"),
         lambda: index.carry_out(index.plan_returned()),
-        lambda: index.carry_out(index.plan(), max_share=1),
+        lambda: index.carry_out(index.plan(on_conflict="prune"), max_share=1),
         index.undo,
     ]
     for _step in range(6):
