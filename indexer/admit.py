@@ -36,10 +36,7 @@ def admit(database: Database, tx: Connection, paths: Iterable[str], known: Seque
     for path in paths:
         base = next((base for base in bases.values() if relative_to(path, base) is not None), None)
         if not folder_exists(path) and not (base and confirmed):
-            raise SafetyError(
-                f"'{printable(path)}' is missing or not a folder: nothing is concluded from that",
-                "mount it or correct the path; if it is really gone: imgindex index FOLDER --confirm-missing",
-            )
+            raise missing(path)
         if is_quarantined(path):
             raise UsageError(f"'{printable(path)}' is a quarantine of imgindex", "imgindex undo brings its files back")
         if base is None:
@@ -52,6 +49,14 @@ def admit(database: Database, tx: Connection, paths: Iterable[str], known: Seque
         for point, reason in closed[base].items():
             if relative_to(path, point) is not None:
                 raise UsageError(f"'{printable(path)}' {reason}", "use the name by which it is indexed")
+
+
+def missing(path: str) -> SafetyError:
+    """The error for a folder that should be there."""
+    return SafetyError(
+        f"'{printable(path)}' is missing or not a folder: nothing is concluded from that",
+        "mount it or correct the path; if it is really gone: imgindex index FOLDER --confirm-missing",
+    )
 
 
 def _add(database: Database, tx: Connection, path: str, bases: Mapping[int, str]) -> None:

@@ -14,14 +14,12 @@ from indexer import (
     decide,
     doctor,
     find,
-    index,
     journal,
     ledger,
     plan,
     prune,
     purge,
     queries,
-    recover,
     rejects,
     replay,
     reviewed,
@@ -33,6 +31,7 @@ from indexer import (
 from indexer.asking import Wishes, asked, files_listed, limits_for, places, protected, settings_quarantine
 from indexer.executors import local_pool
 from indexer.groups import Group, Similar, Verdict
+from indexer.improving import Improving
 from indexer.locate import canonical, require_database
 from indexer.moves import JournalEntry, MoveReport, Quarantined, Recovered, Update
 from indexer.opening import Path
@@ -50,13 +49,13 @@ from indexer.records import (
     UnreadableFile,
     no_progress,
 )
-from indexer.remembering import Remembering
 from indexer.review import Review
+from indexer.scrapes import checked_label
 
 __all__ = ["Index", "Path"]
 
 
-class Index(Remembering):
+class Index(Improving):
     """An index of pictures.
 
     Each call opens the database and closes it; nothing but the path is needed between calls.
@@ -76,6 +75,7 @@ class Index(Remembering):
         confirm_missing: bool = False,
         max_file_bytes: int = MAX_FILE_BYTES,
         one_file_system: bool = False,
+        label: str | None = None,
         jobs: int | None = None,
         tick: Tick = no_progress,
     ) -> IndexReport:
@@ -90,13 +90,14 @@ class Index(Remembering):
             confirm_missing: Believe that many or all files of a folder are gone.
             max_file_bytes: A larger file is not read, and counts as unreadable.
             one_file_system: Do not enter folders below those given where another file system is mounted.
+            label: What the run is called: `report` takes the name. Several runs may have one.
             jobs: Worker processes, None for one a processor, 0 to decode in this process.
             tick: Called with a stage, the files done since the last call, and the files in all when known.
 
         Raises:
             SafetyError: When a folder is missing.
-            UsageError: When there is no folder, a listed file lies outside the folders, or a folder shows the kernel or
-                files that are indexed under another name.
+            UsageError: When there is no folder, a listed file lies outside the folders, a folder shows the kernel or files
+                that are indexed under another name, or the label cannot be one.
             DatabaseError: When the database cannot be used.
             LockedError: When another run is writing.
         """
@@ -110,10 +111,9 @@ class Index(Remembering):
             confirm_missing=confirm_missing,
             max_file_bytes=max_file_bytes,
             one_file_system=one_file_system,
+            label=checked_label(label),
         )
-        with self._writing() as database, local_pool(jobs) as executor:
-            recover.notice_returned(database)
-            return index.update(database, request, executor, tick)
+        return self._indexed(request, jobs, tick)
 
     def groups(self, *paths: Path, **wishes: Unpack[Wishes]) -> tuple[Group, ...]:
         """The groups of files that show the same picture, by the keeper's path; only the index is asked.

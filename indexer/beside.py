@@ -60,5 +60,6 @@ def _proposals(database: Database, tx: Connection, asked: Sequence[Asked]) -> It
     for number, one in enumerate(asked):
         file, thumbnail = (one.path, one.outcome.digest), one.outcome.fingerprint.thumbnail
         for content_id, _bits, hints in one.near:
-            thumbnails = thumbnail, pictures[content_id]
-            yield Proposal(number, content_id, hints, thumbnails, (file, files.get(content_id)))
+            if content_id in pictures:  # else it was released since its hashes were read
+                thumbnails = thumbnail, pictures[content_id]
+                yield Proposal(number, content_id, hints, thumbnails, (file, files.get(content_id)))

@@ -10,7 +10,7 @@ from indexer.journal import entry_of
 from indexer.manifest import MANIFEST
 from indexer.moves import JournalEntry, MoveState, Quarantined
 from indexer.places import split
-from indexer.plans import LINKS, Refused
+from indexer.plans import LINKS, Action, Refused
 from indexer.quarantine import has_payload, lying_in, payload_digest
 from indexer.records import Tick, no_progress
 from indexer.scan import QUARANTINE
@@ -73,7 +73,7 @@ def _held(database: Database, run_id: int | None = None) -> list[JournalEntry]:
     """The entries that have a file in the quarantine, the oldest first."""
     with database.reading() as tx:
         rows = ledger.journal_entries(tx, run_id=run_id, states=[MoveState.MOVED])
-    entries = (entry_of(database, row) for row in reversed(rows) if row.action not in LINKS)
+    entries = (entry_of(database, row) for row in reversed(rows) if row.action not in (*LINKS, Action.RENAME))
     return [entry for entry in entries if entry.digest]  # a text that did not exist before has no former version
 
 

@@ -203,6 +203,12 @@ def keys(words: Words, chunk: Chunk) -> Integers:
     return ((words >> np.uint64(chunk.shift)) & np.uint64((1 << chunk.width) - 1)).view(np.int64)
 
 
+def runs(starts: NDArray[np.integer], counts: NDArray[np.integer]) -> Integers:
+    """The numbers of runs, each from its start on, one run after the other."""
+    ends = np.cumsum(counts, dtype=np.int64)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+
+
 def _masks(chunk: Chunk, *, turning: bool) -> Integers:
     """All values with few bits; for words that mirroring may complement, their complements too."""
     places = [1 << place for place in range(chunk.width)]

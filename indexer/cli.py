@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from indexer import (
     __version__,
+    attending,
     judging,
     keeping,
     leaking,
@@ -19,21 +20,22 @@ from indexer import (
     pruning,
     rejecting,
     report,
+    reporting,
     reviewing,
     showing,
+    upgrading,
     upkeep,
 )
 from indexer.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
-    SafetyError,
     UsageError,
 )
 from indexer.locate import canonical, database_path, require_database
-from indexer.moves import Recovered
 from indexer.options import (
     EXITS,
     Database,
+    Jobs,
     Json,
     Null,
     Quiet,
@@ -41,10 +43,10 @@ from indexer.options import (
     index_words,
     opened,
     paths_in,
+    refuse_disbelieved,
     size_from,
-    warn_all,
+    told_index,
 )
-from indexer.records import IndexReport
 
 if TYPE_CHECKING:
     from indexer.api import Index
@@ -77,15 +79,15 @@ def _top(
 
 @app.command(
     epilog="\b\nExamples:\n  imgindex index photos/\n  imgindex index photos/ --exclude 'thumb*' --json\n"
-    "  find photos/ -name '*.jpg' -print0 | imgindex index photos/ --files-from - -0\n\n" + EXITS
+    "  imgindex index photos/ --label 2026-11-22-bing && imgindex report 2026-11-22-bing\n"
+    "  find photos/ -name '*.jpg' -print0 | imgindex index photos/ --files-from - -0\n"
+    "  imgindex index scraped/ --watch\n\n" + EXITS
 )
 def index(
     folders: Annotated[
         list[str] | None, typer.Argument(metavar="DIR", help="Folders of pictures; none: all that are indexed.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=0, max=1024, metavar="N", help="Worker processes; default: one a processor.")
-    ] = None,
+    jobs: Jobs = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave out names or paths; may be repeated.")
     ] = None,
@@ -104,6 +106,12 @@ def index(
     one_file_system: Annotated[
         bool, typer.Option("--one-file-system", help="Do not enter folders where another file system is mounted.")
     ] = False,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Call the run so: imgindex report NAME says what it brought.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: index pictures as they come, until Ctrl-C. Needs imgindex[watch].")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     wait: Wait = False,
@@ -111,32 +119,30 @@ def index(
 ) -> int:
     """Bring the index up to date: read files that are new or have changed, and nothing else.
 
-    Makes imgindex.db in the current folder when there is no index yet.
+    Makes imgindex.db in the current folder when there is no index yet. With --watch, Ctrl-C or SIGTERM while it waits is
+    the regular end, with exit code 0; --retry and --confirm-missing hold for the first run alone.
     """
-    pictures = opened(database_path(db), wait=wait)
+    if watch and files_from is not None:
+        raise UsageError("--watch looks at folders, --files-from at files", "leave out one of them")
+    pictures = opened(database_path(db), wait=wait or watch)
     listed = None if files_from is None else paths_in(files_from, null=null)
+    wishes: dict[str, Any] = {
+        "exclude": exclude or (),
+        "all_files": all_files,
+        "retry": retry,
+        "confirm_missing": confirm_missing,
+        "max_file_bytes": size_from(max_file_size),
+        "one_file_system": one_file_system,
+        "label": label,
+        "jobs": jobs,
+    }
+    if watch:
+        return attending.attend(pictures, folders or _known_folders(pictures), wishes, json=json, quiet=quiet)
     with output.progress(wanted=not quiet) as tick:
-        found = pictures.update(
-            *(folders or _known_folders(pictures)),
-            files=listed,
-            exclude=exclude or (),
-            all_files=all_files,
-            retry=retry,
-            confirm_missing=confirm_missing,
-            max_file_bytes=size_from(max_file_size),
-            one_file_system=one_file_system,
-            jobs=jobs,
-            tick=tick,
-        )
-    warn_all(showing.recovered_text(pictures.recovered))
-    warn_all(found.notes)
-    warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
-    if json:
-        output.print_json(report.index_json(found))
-    elif not quiet:
-        output.print_lines(report.index_text(found))
-        output.print_lines(report.returned_text(pictures.returned()))
-    return _index_exit(found, pictures.recovered)
+        found = pictures.update(*(folders or _known_folders(pictures)), files=listed, **wishes, tick=tick)
+    told_index(found, pictures.recovered, json=json, quiet=quiet)
+    refuse_disbelieved(found)
+    return EXIT_INCOMPLETE if found.unreadable or found.unlisted or pictures.recovered.missing else EXIT_DONE
 
 
 app.command(
@@ -154,6 +160,11 @@ app.command(
     "  imgindex prune --returned --yes            what shows a rejected picture\n\n" + EXITS
 )(pruning.prune)
 app.command(
+    epilog="\b\nExamples:\n  imgindex upgrades                          show what came in a larger version\n"
+    "  imgindex upgrades scrape-3/ --yes          put it in place; imgindex undo brings the old ones back\n"
+    "  imgindex upgrades --protect test/ --json\n\n" + EXITS
+)(upgrading.upgrades)
+app.command(
     epilog="\b\nExamples:\n  imgindex review\n  imgindex review photos/cats --kinds edited --no-browser\n"
     "  imgindex prune --reviewed                  what would be moved then\n\n" + EXITS
 )(reviewing.review)
@@ -165,6 +176,11 @@ app.command(
     "  imgindex leaks --split train=train.txt --split val=val.txt --kinds bytes,same --json\n"
     "  imgindex leaks --split train=train/ --split test=test/ --pin test --fix --yes\n\n" + EXITS
 )(leaking.leaks)
+app.command(
+    epilog="\b\nExamples:\n  imgindex report\n  imgindex report 2026-11-22-bing --by folder\n"
+    "  imgindex report 3..last --html report.html\n  imgindex report --files --only new,better --json | jq .path\n"
+    "  imgindex report --trend\n\n" + EXITS
+)(reporting.report)
 app.command(
     epilog="\b\nExamples:\n  imgindex similar new/picture.jpg\n  imgindex similar picture.jpg -k 3 --json\n\n" + EXITS
 )(judging.similar)
@@ -312,12 +328,3 @@ def _known_folders(pictures: Index) -> list[str]:
     if not os.path.exists(pictures.path):
         return []
     return [root.path for root in pictures.status().roots if root.files]
-
-
-def _index_exit(found: IndexReport, recovered: Recovered) -> int:
-    if found.refused:
-        raise SafetyError(
-            f"{'; '.join(found.refused)}: they stay in the index",
-            "mount what is missing; if they are really gone: imgindex index --confirm-missing",
-        )
-    return EXIT_INCOMPLETE if found.unreadable or found.unlisted or recovered.missing else EXIT_DONE

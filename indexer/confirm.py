@@ -9,19 +9,20 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import replace
 
 from indexer.filesystem import chunks, digest_of, open_regular, opened_folder, stamp_from
 from indexer.groups import Kind
 from indexer.moves import Checked, Seen
 from indexer.places import split
-from indexer.plans import Move, Refused, Sidecar
+from indexer.plans import Move, Refused, Rename, Sidecar
 from indexer.text import printable
 from indexer.transfer import attributes_of, same_but_ctime, stamp_in
 
 
 def confirm(move: Move) -> Checked | Refused:
-    """Opens, reads and compares a surplus file, its keeper and its sidecars; all must be what the plan says.
+    """Opens, reads and compares a surplus file, its keeper and what comes with them; all must be what the plan says.
 
     The answer is `Refused` when one is missing, a link, no regular file, or holds other bytes than planned, or when surplus
     and keeper are one file.
@@ -29,11 +30,17 @@ def confirm(move: Move) -> Checked | Refused:
     checked = confirm_pair(move)
     if isinstance(checked, Refused):
         return checked
+    keeper = move.keeper.full_path
     sidecars = [_sidecar_seen(sidecar) for sidecar in move.sidecars]
-    problem = next((answer for answer in sidecars if isinstance(answer, str)), "")
+    renames = [checked.keeper if one.full_path == keeper else _sidecar_seen(one) for one in move.renames]
+    problem = next((answer for answer in (*sidecars, *renames) if isinstance(answer, str)), "")
     if problem:
         return Refused(move.surplus.member.full_path, problem)
-    return replace(checked, sidecars=tuple(seen for seen in sidecars if isinstance(seen, Seen)))
+    return replace(checked, sidecars=_all_seen(sidecars), renames=_all_seen(renames))
+
+
+def _all_seen(answers: Iterable[Seen | str]) -> tuple[Seen, ...]:
+    return tuple(answer for answer in answers if isinstance(answer, Seen))
 
 
 def confirm_pair(move: Move) -> Checked | Refused:
@@ -129,7 +136,7 @@ def _equal_bytes(left: int, right: int) -> bool:
     return all(ours == next(rights, b"") for ours in lefts) and next(rights, b"") == b""
 
 
-def _sidecar_seen(sidecar: Sidecar) -> Seen | str:
+def _sidecar_seen(sidecar: Sidecar | Rename) -> Seen | str:
     """What a sidecar is, or why it is not the planned one."""
     whose = f"its sidecar '{printable(sidecar.full_path)}'"
     try:

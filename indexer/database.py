@@ -35,6 +35,8 @@ from indexer.text import printable
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process's commit."""
 CACHE_KIB = 16_384
+Writer = Engine
+"""For those who hold one and know nothing else of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +142,13 @@ def open_as_it_is(path: str) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def open_for_writing(path: str, waiting: Waiting | None = None) -> Iterator[Database]:
+def open_for_writing(path: str, waiting: Waiting | None = None, writer: Writer | None = None) -> Iterator[Database]:
     """The database at a path, made or upgraded as needed, while no other process writes to it.
 
     Args:
         path: Absolute.
         waiting: As for `lock.locked`.
+        writer: Made by `writer_to`, for who opens it again and again.
 
     Raises:
         DatabaseError: When it cannot be used.
@@ -156,7 +159,7 @@ def open_for_writing(path: str, waiting: Waiting | None = None) -> Iterator[Data
         probe(path)  # a database that is not ours is refused before a lock file is made beside it
     with locked(path, waiting):
         unclean = was_stopped(path)
-        with _opened(path, "rwc") as database:
+        with _opened(path, "rwc", writer) as database:
             version = _version(database)
             if version < SCHEMA_VERSION:
                 _upgrade(database, version)
@@ -230,12 +233,22 @@ def _uri(path: str) -> str:
     return f"file:{quote(os.fsencode(path))}"
 
 
-@contextlib.contextmanager
-def _opened(path: str, mode: str) -> Iterator[Database]:
-    """A database opened in one of SQLite's URI modes: `ro`, `rw` or `rwc`."""
+def writer_to(path: str) -> Writer:
+    """What remembers the statements that were compiled from one opening to the next; it holds nothing open."""
+    return _engine(path, "rwc")
+
+
+def _engine(path: str, mode: str) -> Engine:
     uri = f"{_uri(path)}?mode={mode}"
     engine = create_engine("sqlite://", creator=lambda: _connected(uri, path, mode))
     event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextlib.contextmanager
+def _opened(path: str, mode: str, engine: Engine | None = None) -> Iterator[Database]:
+    """A database opened in one of SQLite's URI modes: `ro`, `rw` or `rwc`."""
+    engine = engine or _engine(path, mode)
     try:
         yield Database(path, engine)
     finally:

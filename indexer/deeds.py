@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from indexer.filesystem import folder_exists
+from indexer.filesystem import folder_exists, is_there
 from indexer.links import found_link, is_own_file, link, link_back
 from indexer.moves import Deed, Done, JournalEntry, MoveState
 from indexer.plans import LINKS, MOVES, Action, Refused
@@ -26,15 +26,16 @@ from indexer.quarantine import (
 )
 from indexer.records import Stamp
 from indexer.rewrites import found_rewrite, rewrite, rewrite_back
+from indexer.text import printable
 
 
 def do(deed: Deed) -> Done:
     """Does all that is to be done for a surplus file, or, when one part of it is refused, nothing.
 
-    The picture comes last: what comes before it is taken back when it cannot be moved.
+    The picture comes last, but for what takes its place: what comes before is taken back when one cannot be moved.
     """
     done: list[JournalEntry] = []
-    for entry, answer in chain(_merged(deed), _moved_sidecars(deed), _moved_picture(deed)):
+    for entry, answer in chain(_merged(deed), _moved_sidecars(deed), _moved_picture(deed), _renamed(deed)):
         state = state_after(entry, answer)
         if answer is not None and not _is_done(entry, state):
             states = dict.fromkeys((one.entry_id for one in deed.entries), MoveState.ABORTED)
@@ -80,6 +81,10 @@ def _moved_picture(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
     yield deed.picture, act(deed.picture, deed.checked)
 
 
+def _renamed(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
+    return ((entry, move_in_sidecar(entry, ())) for entry in deed.renames)
+
+
 def _reason(deed: Deed, entry: JournalEntry, answer: Refused) -> str:
     return answer.reason if entry is deed.picture else f"'{entry.path}': {answer.reason}"
 
@@ -105,6 +110,8 @@ def found_state(entry: JournalEntry) -> MoveState:
         return entry.state
     if entry.state is MoveState.PURGING or entry.action in MOVES:
         return _found_move(entry)
+    if entry.action is Action.RENAME:
+        return _found_rename(entry)
     return found_rewrite(entry) if entry.action is Action.REWRITE else found_link(entry)
 
 
@@ -125,6 +132,19 @@ def _found_move(entry: JournalEntry) -> MoveState:
     return MoveState.MISSING
 
 
+def _found_rename(entry: JournalEntry) -> MoveState:
+    """As `_found_move`; what lies at the new place may be somebody else's, or what was to make way for it."""
+    at_source, at_target, one_file = places_taken(entry)
+    moved = at_target and not _is_another(entry)
+    if moved and not (at_source and (one_file or _both_hold_it(entry))):
+        return MoveState.MOVED
+    if moved:
+        drop_payload_name(entry)
+    if not at_source:
+        return MoveState.MISSING
+    return MoveState.ABORTED if entry.state is MoveState.PLANNED else MoveState.RESTORED
+
+
 def _is_another(entry: JournalEntry) -> bool:
     """True when another file was moved in the place of the one that was compared, and nobody had looked at it yet."""
     try:
@@ -143,9 +163,35 @@ def _both_hold_it(entry: JournalEntry) -> bool:
 
 def found_back(entry: JournalEntry) -> Stamp | None:
     """The stamp of a quarantined file that somebody else brought back already; None when nobody did."""
-    if entry.action not in MOVES or has_payload(entry):
+    if entry.action not in {*MOVES, Action.RENAME} or _lies_there(entry):
         return None
     return stamp_at(entry.root, entry.path) if digest_at(entry.root, entry.path) == entry.digest else None
+
+
+def _lies_there(entry: JournalEntry) -> bool:
+    """True when a moved file is where it was moved to; at a new place in the data set, another may be by now."""
+    return has_payload(entry) and not (entry.action is Action.RENAME and _is_another(entry))
+
+
+def hindrance(entry: JournalEntry, others: Iterable[JournalEntry]) -> Refused | None:
+    """Why a file that took the place of another cannot go back with all that was moved for its sake; None when it can.
+
+    Args:
+        entry: Of the file.
+        others: Of what was moved for its sake, and of the one whose place it took.
+    """
+    known = [entry, *others]
+    making_way = {one.payload_path for one in known if one.action is Action.RENAME}
+    for one in known[1:]:
+        if one.state in {MoveState.PURGED, MoveState.PURGING, MoveState.MISSING}:
+            return Refused(entry.full_path, f"'{printable(one.full_path)}', which it replaced, is no longer there")
+        if one.state in {MoveState.RESTORED, MoveState.ABORTED}:
+            continue
+        if not has_payload(one) or _is_another(one):
+            return Refused(entry.full_path, f"'{printable(one.payload_path)}' was altered, or is missing")
+        if is_there(one.full_path) and one.full_path not in making_way:
+            return Refused(entry.full_path, f"another file lies at '{printable(one.full_path)}' now")
+    return None
 
 
 def _is_former(entry: JournalEntry, back: Container[int]) -> bool:
@@ -188,5 +234,5 @@ def delete(entry: JournalEntry) -> Refused | None:
 
 
 def _has_former(entry: JournalEntry) -> bool:
-    """False for a text that did not exist before: there is no former version."""
-    return entry.action is not Action.REWRITE or bool(entry.digest)
+    """False for a text that did not exist before, and for a file that has another place: nothing lies in the quarantine."""
+    return entry.action is not Action.RENAME and (entry.action is not Action.REWRITE or bool(entry.digest))

@@ -52,11 +52,11 @@ def _equal(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Seq
 
 def _stars(tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place]) -> Iterator[Group]:
     """The groups by verified matches and people's judgements."""
-    members, related = _related(tx, wanted, bases, places)
-    return stars(members, related, wanted.kinds, wanted.rules)
+    members, relations_of = related(tx, wanted, bases, places)
+    return stars(members, relations_of, wanted.kinds, wanted.rules)
 
 
-def _related(
+def related(
     tx: Connection, wanted: Wanted, bases: Mapping[int, str], places: Sequence[Place] = ()
 ) -> tuple[list[Member], Relations]:
     """The files that match others, and how."""
@@ -68,8 +68,8 @@ def _related(
 def crossing(database: Database, wanted: Wanted) -> tuple[Group, ...]:
     """The groups of files that match across the areas of the rules, whoever may go; see `choose.crossing`."""
     with database.reading() as tx:
-        members, related = _related(tx, wanted, database.bases(queries.roots(tx)))
-        return tuple(choose.crossing(members, related, wanted.kinds, wanted.rules))
+        members, relations_of = related(tx, wanted, database.bases(queries.roots(tx)))
+        return tuple(choose.crossing(members, relations_of, wanted.kinds, wanted.rules))
 
 
 def unreadable(database: Database, paths: Iterable[str] = ()) -> list[UnreadableFile]:

@@ -16,6 +16,7 @@ from indexer.rows import Card, Row
 
 MOST_CARDS = 40
 """Pictures of a group; the names of further ones are listed."""
+_NOTHING = Html()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,21 @@ class Heading:
     """The number of rows of each kind, to choose by; None for no choice."""
 
 
-def page(heading: Heading, rows: Iterable[Row], previews: Iterator[Preview | None]) -> Iterator[str]:
+def page(
+    heading: Heading, rows: Iterable[Row], previews: Iterator[Preview | None], tables: Html = _NOTHING
+) -> Iterator[str]:
     """The page, in pieces, row by row: as many rows as there are take no more memory than one.
 
     Args:
         heading: What stands above.
         rows: In order.
         previews: The thumbnails of their cards as WebP, in the same order.
+        tables: What comes before the rows.
     """
     yield f'<!doctype html>\n<html lang="en">\n{_head(heading.title)}\n<body>\n'
     yield _header(heading)
     yield _choices(heading.kinds or {})
-    yield "<main>\n"
+    yield f"<main>\n{tables}"
     for row in rows:
         yield _row(row, list(islice(previews, len(row.cards))))
     yield "</main>\n</body>\n</html>\n"

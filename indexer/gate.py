@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection
 
-from indexer import matches, queries, rejects, store
+from indexer import arrivals, matches, queries, rejects, store
 from indexer.beside import Asked, compared
 from indexer.database import Database
 from indexer.executors import Executor, outcomes
@@ -75,9 +75,21 @@ class Gate:
     def admit(self, picture: Picture) -> Answer:
         """As `check`; a picture that is new becomes known in the same moment, whoever else asks: store it.
 
-        It stays known, without a file, when it is never stored.
+        It stays known, without a file, when it is never stored; `release` takes it back.
         """
         return next(self.admit_all([picture]))
+
+    def release(self, digest: bytes) -> bool:
+        """Takes back that a picture was admitted, as it could not be stored: it is new to whoever asks next.
+
+        Args:
+            digest: Of an answer that said new, of this gate or of one that is gone.
+
+        Returns:
+            False when a file shows the picture by now, or the index knows it otherwise: nothing is changed then.
+        """
+        with self._writing() as database, database.writing() as tx:
+            return store.release_content(tx, digest)
 
     def admit_all(self, pictures: Iterable[Picture]) -> Iterator[Answer]:
         """The same for each of many pictures, in order; of those that show the same, the first is new."""
@@ -138,6 +150,7 @@ class Gate:
             if answers[-1].is_new:
                 store.keep_contents(tx, [one.outcome], recipe_id)
                 content_id = next(iter(matches.contents_of(tx, one.outcome.digest, b"")))
+                arrivals.promise(tx, content_id)
                 mates.add(hashes_of([content_id], [True], found.phash, found.views))
         return answers
 
@@ -173,8 +186,7 @@ class Gate:
                 *_decided(verdicts),
                 *_seen(asked, judged),
             )
-            if one.kind in self._kinds
-            and (one.kind is Kind.BYTES or verdicts.get(one.content_id) is not Verdict.DIFFERENT)
+            if one.kind in self._kinds and verdicts.get(one.content_id) is not Verdict.DIFFERENT
         ]
         return min(_with_reasons(tx, asked, sound) if any_rejected else sound, key=_Known.rank, default=None)
 

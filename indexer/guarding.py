@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Unpack
 
 from indexer import leaks, merge, plan, queries, rehome
 from indexer.asking import Wishes, asked
-from indexer.database import Database, open_as_it_is, probe
+from indexer.database import Database, open_as_it_is, probe, writer_to
 from indexer.errors import UsageError
 from indexer.executors import local_pool
 from indexer.gate import Gate
@@ -63,7 +64,8 @@ class Guarding(Opening):
             if wished.get("kinds") is None:
                 wished["kinds"] = VERIFIED
             wish = asked(self.path, wished)
-            return plan.plan(database, wish.wanted, wish.labelling, wish.action)
+            made = plan.plan(database, wish.wanted, wish.labelling, wish.action)
+            return replace(made, parts=parts)
 
     @contextlib.contextmanager
     def gate(self, *, kinds: Iterable[Kind | str] | None = None, jobs: int | None = None) -> Iterator[Gate]:
@@ -80,8 +82,9 @@ class Guarding(Opening):
         if not os.path.exists(self.path):
             with self._writing(patient=True):
                 pass
+        writing = partial(self._writing, existing=True, patient=True, writer=writer_to(self.path))
         with self._reading() as database, local_pool(jobs) as executor:
-            yield Gate(database, partial(self._writing, existing=True, patient=True), executor, wanted)
+            yield Gate(database, writing, executor, wanted)
 
     def check(self, picture: Picture, *, kinds: Iterable[Kind | str] | None = None) -> Answer:
         """What the index says of one picture, as bytes or by its path; nothing is changed. For more, open a `gate`.

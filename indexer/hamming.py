@@ -29,6 +29,7 @@ from indexer.chunks import (
     closeness_of,
     columns,
     keys,
+    runs,
     single_classes,
     table_of,
     test_word,
@@ -40,6 +41,8 @@ SLICE = 1 << 20
 """Candidates looked at in one go."""
 TILE = 1 << 17
 """Hashes compared in one go, so that their distances stay in the processor's cache."""
+PROBES = 1 << 15
+"""Looks into a table in one go; with fewer, their overhead would outweigh them."""
 CROWD = 256
 """Known hashes that equal a query in one chunk, above which it is looked at together with its likes."""
 CROWD_ROWS = 256
@@ -312,9 +315,15 @@ def _probed(search: _Search, side: Columns, table: Table, rows: Integers) -> tup
     order = np.argsort(values)
     rows, values = rows[order], values[order]
     limits = search.limits[rows]
-    hits = [np.flatnonzero(table.first.take(values ^ mask) < limits) for mask in table.masks]
-    buckets = [values[hit] ^ mask for hit, mask in zip(hits, table.masks, strict=True)]
-    return rows[np.concatenate(hits)], np.concatenate(buckets)
+    count = max(1, len(rows))
+    width = max(1, PROBES // count)
+    owners, buckets = [], []
+    for start in range(0, len(table.masks), width):  # few queries: many masks at once, as each step has its price
+        wanted = values ^ table.masks[start : start + width, None]
+        hits = np.flatnonzero(table.first.take(wanted) < limits)
+        owners.append(hits if width == 1 else hits % count)
+        buckets.append(wanted.ravel()[hits])
+    return rows[np.concatenate(owners)], np.concatenate(buckets)
 
 
 def _tested(search: _Search, side: Columns, table: Table, owners: Integers, buckets: Integers) -> Iterator[Integers]:
@@ -327,7 +336,7 @@ def _tested(search: _Search, side: Columns, table: Table, owners: Integers, buck
     cuts = np.unique(np.searchsorted(ends, [*range(0, total, SLICE), total + 1]))
     for start, stop in pairwise(cuts):
         here = counts[start:stop]
-        places = _runs(starts[start:stop], here)
+        places = runs(starts[start:stop], here)
         queries = np.repeat(owners[start:stop], here)
         bits = np.bitwise_count(side[test].take(queries) ^ table.tests.take(places))
         if search.turning and test:
@@ -335,12 +344,6 @@ def _tested(search: _Search, side: Columns, table: Table, owners: Integers, buck
         near = np.flatnonzero(bits <= search.radius)
         queries, known = queries[near], table.order[places[near]]
         yield (queries << 32 | known)[known < search.limits[queries]]
-
-
-def _runs(starts: NDArray[np.integer], counts: NDArray[np.integer]) -> Integers:
-    """The numbers of runs, each from its start on, one run after the other."""
-    ends = np.cumsum(counts, dtype=np.int64)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
 
 
 def _measured(search: _Search, candidates: Integers) -> Packed:
@@ -363,7 +366,7 @@ def _compared_in_crowd(search: _Search, rows: Integers) -> Iterator[Packed]:
         buckets, queries = np.unique(_probed(search, side, table, rows)[1], return_counts=True)
         sizes = table.starts[buckets + 1] - table.starts[buckets]
         candidates += int(sizes @ queries)
-        wanted[table.order[_runs(table.starts[buckets], sizes)]] = True
+        wanted[table.order[runs(table.starts[buckets], sizes)]] = True
     known = np.flatnonzero(wanted)
     if len(rows) * len(known) < candidates:
         yield from _compared(search, rows, known)

@@ -20,10 +20,11 @@ def as_files(pictures: Sequence[Picture]) -> Iterator[list[str]]:
     Raises:
         ImgindexError: When such a file cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="imgindex-") as folder:
+    with contextlib.ExitStack() as files:
         try:
-            paths = [_path(picture, os.path.join(folder, str(number))) for number, picture in enumerate(pictures)]
+            paths = [_path(picture, files) for picture in pictures]
         except OSError as error:
+            folder = tempfile.gettempdir()
             raise ImgindexError(f"cannot write to '{folder}': {error.strerror}", "free space, or set TMPDIR") from error
         yield paths
 
@@ -33,10 +34,17 @@ def name_of(picture: Picture) -> str:
     return "" if isinstance(picture, bytes) else os.fspath(picture)
 
 
-def _path(picture: Picture, target: str) -> str:
-    """The path of a picture, of which bytes are written to a file first."""
+def _path(picture: Picture, files: contextlib.ExitStack) -> str:
+    """The path of a picture, of which bytes are written to a file first: one alone, as making folders takes longer."""
     if not isinstance(picture, bytes):
         return os.path.abspath(picture)
-    with open(target, "xb") as stream:
+    descriptor, path = tempfile.mkstemp(prefix="imgindex-")
+    files.callback(_removed, path)
+    with open(descriptor, "wb") as stream:
         stream.write(picture)
-    return target
+    return path
+
+
+def _removed(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # who cleans up old files may have been quicker
+        os.unlink(path)

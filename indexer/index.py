@@ -1,4 +1,4 @@
-"""The story from folders to index: scan → diff → fingerprint → store → match.
+"""The story from folders to index: scan → diff → fingerprint → store → match → judge what arrived.
 
 The database is the work list: scanning marks the files that have to be read, reading takes them from there. A run that is
 stopped at any moment leaves an index from which the next one goes on.
@@ -15,38 +15,32 @@ from sqlalchemy import Connection
 
 from indexer import ledger, queries, roots, scan, store
 from indexer.admit import admit
-from indexer.batches import due_batches
+from indexer.assess import judge_arrivals
 from indexer.boundaries import not_entered
 from indexer.database import Database
 from indexer.diff import folder_changes, is_renumbered, is_unsettled, listing_digest
-from indexer.executors import Executor, outcomes
+from indexer.executors import Executor
 from indexer.filesystem import born_ns, folder_exists
 from indexer.match import match_due
 from indexer.mounts import Mount, mount_of, mounts
 from indexer.places import Place, joined, outermost, places_of, relative_to
+from indexer.reading import Read, read_due
 from indexer.recipe import RECIPE
 from indexer.records import (
     Added,
     Altered,
-    Fingerprinted,
     FolderChanges,
     Gone,
     IndexReport,
     IndexRequest,
     Listing,
-    NotPicture,
-    Outcome,
     Tick,
     Unlisted,
-    Unreadable,
     UnreadableFile,
     no_progress,
 )
 from indexer.text import count_text, printable
 
-STORE_OUTCOMES = 8_000
-STORE_SECONDS = 0.5
-"""Results are committed at either: what a killed run loses."""
 APPLY_CHANGES = 5_000
 """Changes found by the scan that go into one transaction."""
 MOST_PLACES = 200
@@ -84,27 +78,6 @@ class _Scan:
     note: str = ""
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What reading files has met so far."""
-
-    first_new: int
-    """Files with this id or a larger one were found by this run."""
-    recipe_id: int
-    whole: bool
-    """False when only listed files were looked at; what else is due is read too, but not counted as new."""
-    due: dict[int, store.DueFile] = field(default_factory=dict)
-    """Files handed out and not stored yet."""
-    new: int = 0
-    changed: int = 0
-    moved: int = 0
-    """Counts against files that were taken for moved ones, and have other bytes."""
-    reread: int = 0
-    decoded: int = 0
-    others: int = 0
-    unreadable: list[tuple[store.DueFile, str]] = field(default_factory=list)
-
-
 def update(
     database: Database,
     request: IndexRequest,
@@ -128,7 +101,7 @@ def update(
         admit(database, tx, request.folders, known, confirmed=request.confirm_missing)
         places = outermost(places_of(database.bases(queries.roots(tx)), request.folders))
         reach = places if len(places) <= MOST_PLACES else [(root_id, "") for root_id in {place[0] for place in places}]
-        run_id = ledger.start_run(tx, "index", time.time_ns())
+        run_id = ledger.start_run(tx, "index", time.time_ns(), request.label)
         recipe_id = store.recipe_id(tx, RECIPE.key)
         stale = store.refill(tx, recipe_id)
         retried = sum(store.retry_unreadable(tx, *place) for place in places) if request.retry else 0
@@ -142,12 +115,14 @@ def update(
         scanned.closed = not_entered(place, bases.values(), known, one_file_system=request.one_file_system)
         _scan(database, scanned, request, executor, tick)
         _settle(database, scanned, request, first_new)
-    reading = _Reading(first_new, recipe_id, whole=request.files is None)
-    _read_due(database, reach, reading, executor, request, tick)
+    reading = Read(run_id, recipe_id, first_new, bases, whole=request.files is None)
+    read_due(database, reach, reading, executor, request, tick)
     matched = match_due(database, recipe_id, executor, tick)
     with database.writing() as tx:
+        returned = judge_arrivals(tx, run_id)
         report = _report(tx, scans, reading, bases, reach, time.monotonic() - started)
         report = replace(report, matches=matched, notes=tuple(_notes(database, scans, known)))
+        report = replace(report, returned=returned, label=request.label)
         ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
 
@@ -301,61 +276,7 @@ def _disbelief(scanned: _Scan, lost: int, known: int) -> str:
     return f"{lost:,} of {count_text(known, 'known file')} in '{place}' seem to be gone"
 
 
-# --- reading
-
-
-def _read_due(
-    database: Database,
-    places: list[Place],
-    reading: _Reading,
-    executor: Executor,
-    request: IndexRequest,
-    tick: Tick,
-) -> None:
-    """Reads every file that is due and stores what that gives, about twice a second."""
-    with database.reading() as tx:
-        total = store.count_due(tx, places)
-    if not total:
-        return
-    waiting: list[Outcome] = []
-    stored_at = time.monotonic()
-    tick("read", 0, total)
-    for found in outcomes(executor, due_batches(database, places, request, reading.recipe_id, reading.due)):
-        waiting.extend(found)
-        tick("read", len(found), total)
-        if len(waiting) >= STORE_OUTCOMES or time.monotonic() - stored_at >= STORE_SECONDS:
-            _store(database, reading, waiting)
-            stored_at = time.monotonic()
-    _store(database, reading, waiting)
-
-
-def _store(database: Database, reading: _Reading, waiting: list[Outcome]) -> None:
-    """Stores and empties a list of outcomes."""
-    with database.writing() as tx:
-        store.keep_outcomes(tx, waiting, reading.recipe_id)
-    for outcome in waiting:
-        _count(reading, reading.due.pop(outcome.file_id), outcome)
-    waiting.clear()
-
-
-def _count(reading: _Reading, due: store.DueFile, outcome: Outcome) -> None:
-    digest = getattr(outcome, "digest", None)
-    reading.decoded += isinstance(outcome, Fingerprinted)
-    if isinstance(outcome, Unreadable):
-        reading.unreadable.append((due, outcome.reason))
-    if isinstance(outcome, NotPicture):
-        reading.others += 1
-        reading.new -= due.file_id >= reading.first_new
-    elif due.never_read:
-        reading.new += reading.whole and due.file_id < reading.first_new
-    elif digest == due.digest:
-        reading.reread += 1
-    else:
-        reading.changed += 1
-        reading.moved -= due.file_id >= reading.first_new
-
-
-def _others(tx: Connection, scans: list[_Scan], reading: _Reading, places: list[Place]) -> int:
+def _others(tx: Connection, scans: list[_Scan], reading: Read, places: list[Place]) -> int:
     """How many of the files that were looked at are no pictures and do not claim to be."""
     if not reading.whole:
         return reading.others
@@ -366,7 +287,7 @@ def _others(tx: Connection, scans: list[_Scan], reading: _Reading, places: list[
 def _report(
     tx: Connection,
     scans: list[_Scan],
-    reading: _Reading,
+    reading: Read,
     bases: dict[int, str],
     places: list[Place],
     seconds: float,

@@ -10,7 +10,7 @@ from itertools import count
 from indexer.groups import Mark
 from indexer.links import link_details
 from indexer.moves import Checked, Deed, JournalEntry, MoveState, Seen
-from indexer.plans import LINKS, Action, Move, Rewrite, Sidecar
+from indexer.plans import LINKS, Action, Move, Rename, Rewrite, Sidecar
 from indexer.records import Stamp
 from indexer.rewrites import NEW_MODE
 
@@ -40,9 +40,11 @@ def deed_of(run: Run, ids: Iterator[int], checked: Checked) -> Deed:
     moving = [(next(ids), sidecar, seen) for sidecar, seen in zip(move.sidecars, checked.sidecars, strict=True)]
     picture = _picture_entry(run, next(ids), folder, checked)
     owner_id = picture.entry_id
+    renaming = [(next(ids), rename, seen) for rename, seen in zip(move.renames, checked.renames, strict=True)]
     merges = tuple(text_entry(run, number, root_id, folder, merge, owner_id) for number, merge in merging)
     sidecars = tuple(_sidecar_entry(run, number, picture, sidecar, seen) for number, sidecar, seen in moving)
-    return Deed(checked, merges, sidecars, picture)
+    renames = tuple(_rename_entry(picture, number, move, rename, seen) for number, rename, seen in renaming)
+    return Deed(checked, merges, sidecars, picture, renames)
 
 
 def text_entry(
@@ -83,6 +85,7 @@ def text_entry(
 def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> JournalEntry:
     move = checked.move
     member, keeper = move.surplus.member, move.keeper
+    keeper_path = next((one.target for one in move.renames if one.digest == keeper.digest), keeper.full_path)
     return JournalEntry(
         entry_id=entry_id,
         run_id=run.run_id,
@@ -97,20 +100,21 @@ def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> Jo
         mode=checked.surplus.mode,
         folder_mode=checked.surplus.folder_mode,
         digest=member.digest,
-        keeper="" if move.is_alone else keeper.full_path,
+        keeper="" if move.is_alone else keeper_path,
         keeper_digest=b"" if move.is_alone else keeper.digest,
         action=run.action,
-        extra=link_details(run.action, checked) if run.action in LINKS else _mark_details(run, move),
+        extra=link_details(run.action, checked) if run.action in LINKS else _details(run, move),
     )
 
 
-def _mark_details(run: Run, move: Move) -> dict[str, str | int]:
-    """What a rejected file shows, with the mark that is made for it; nothing for other files."""
-    mark = move.mark
-    if mark is None:
-        return {}
-    shown: dict[str, str | int] = {"shows": mark.digest.hex()}
-    return {**shown, "rejected_ns": mark.rejected_ns} if mark in run.marks else shown
+def _details(run: Run, move: Move) -> dict[str, str | int]:
+    """The file's row; of a rejected file, what it shows, with the mark that is made for it."""
+    details: dict[str, str | int] = {"file_id": move.surplus.member.file_id}
+    if move.mark is not None:
+        details["shows"] = move.mark.digest.hex()
+    if move.mark in run.marks:
+        details["rejected_ns"] = move.mark.rejected_ns
+    return details
 
 
 def _sidecar_entry(run: Run, entry_id: int, picture: JournalEntry, sidecar: Sidecar, seen: Seen) -> JournalEntry:
@@ -131,6 +135,32 @@ def _sidecar_entry(run: Run, entry_id: int, picture: JournalEntry, sidecar: Side
         keeper="",
         keeper_digest=b"",
         owner_id=picture.entry_id,
+    )
+
+
+def _rename_entry(picture: JournalEntry, entry_id: int, move: Move, rename: Rename, seen: Seen) -> JournalEntry:
+    """The entry of a file that gets another place when a picture has made way."""
+    keeper = rename.full_path == move.keeper.full_path
+    ids = {"file_id": move.keeper.file_id, "takes_id": move.surplus.member.file_id}
+    return JournalEntry(
+        entry_id=entry_id,
+        run_id=picture.run_id,
+        state=MoveState.PLANNED,
+        kind=picture.kind if keeper else "sidecar",
+        root_id=move.keeper.root_id,
+        root=rename.base,
+        path=rename.path,
+        quarantine=rename.to_base,
+        payload=rename.to_path,
+        stamp=seen.stamp,
+        mode=seen.mode,
+        folder_mode=seen.folder_mode,
+        digest=rename.digest,
+        keeper="",
+        keeper_digest=b"",
+        action=Action.RENAME,
+        owner_id=picture.entry_id,
+        extra=ids if keeper else {},
     )
 
 

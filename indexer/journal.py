@@ -118,7 +118,7 @@ def write_states(database: Database, states: Mapping[int, MoveState]) -> None:
 
 def sync(entries: Iterable[JournalEntry]) -> None:
     """Makes what was done with a batch of files survive a power failure: one sync a folder."""
-    folders = {folder for entry in entries for folder in (entry.quarantine, folder_of(entry))}
+    folders = {folder for entry in entries for folder in (split(entry.payload_path)[0], folder_of(entry))}
     for folder in sorted(folders):
         sync_folder(folder)
 
@@ -136,6 +136,11 @@ def told(entry: JournalEntry, answer: object, sidecars: int = 0) -> Moved | Refu
 def is_indexed(entry: JournalEntry) -> bool:
     """True for pictures, which the index has rows of; sidecars and texts it does not know."""
     return entry.owner_id is None and entry.action is not Action.REWRITE
+
+
+def is_replacement(entry: JournalEntry) -> bool:
+    """True for a picture that took the place of another: the index knows it there from then on."""
+    return entry.action is Action.RENAME and entry.kind != "sidecar"
 
 
 def batches(values: Iterable[Value]) -> Iterator[list[Value]]:

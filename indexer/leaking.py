@@ -10,9 +10,9 @@ import typer
 from indexer import junit, output, showing
 from indexer.errors import EXIT_DONE, EXIT_FOUND, EXIT_INCOMPLETE, UsageError
 from indexer.locate import require_database
-from indexer.options import ClassFolders, Database, Json, Quiet, Wait, Yes, listed, opened
+from indexer.options import ClassFolders, Database, Json, MaxShare, Quiet, Wait, Yes, listed, opened
 from indexer.plans import Leak, Split
-from indexer.pruning import Conflicts, MaxShare
+from indexer.pruning import Conflicts
 from indexer.settling import settled
 from indexer.text import count_text, printable
 

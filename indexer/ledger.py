@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import files_with_folders, in_parts, new_id
 from indexer.moves import JournalEntry, MoveState
-from indexer.places import joined, split
+from indexer.places import joined, places_of, split
 from indexer.plans import MOVES, Action
 from indexer.records import FileState, RunSummary, Stamp
 from indexer.schema import content, file, folder, identity, journal, root, run
@@ -35,6 +35,7 @@ def journal_entries(
     *,
     run_id: int | None = None,
     states: Iterable[MoveState],
+    owner_id: int | None = None,
     before: int | None = None,
     limit: int | None = None,
 ) -> list[Row[Any]]:
@@ -44,12 +45,15 @@ def journal_entries(
         tx: A transaction.
         run_id: Of one run only.
         states: Which rows.
+        owner_id: Only that of a picture, and those of what belongs to it.
         before: Only those with a smaller id.
         limit: How many at most.
     """
     query = select(journal, root.c.path.label("root")).join_from(journal, root)
     query = query.where(journal.c.state.in_([*states])).order_by(journal.c.id.desc()).limit(limit)
     query = query if run_id is None else query.where(journal.c.run_id == run_id)
+    if owner_id is not None:
+        query = query.where(or_(journal.c.id == owner_id, journal.c.owner_id == owner_id))
     return list(tx.execute(query if before is None else query.where(journal.c.id < before)))
 
 
@@ -88,8 +92,50 @@ def remember_path(tx: Connection, entry: JournalEntry, stamp: Stamp, *, unsettle
         "content_id": known,
         "state": case((known.is_(None), FileState.DUE), else_=FileState.PICTURE),
     }
-    statement = upsert(file).values(folder_id=owner, name=name, **values)
+    former = _free_id(tx, entry.extra.get("file_id"))  # older than the rows of files that came after it, as it was
+    statement = upsert(file).values(id=former, folder_id=owner, name=name, **values)
     tx.execute(statement.on_conflict_do_update(index_elements=["folder_id", "name"], set_=values))
+
+
+def _free_id(tx: Connection, wanted: int | None) -> int:
+    """An id for a file's row: the wanted one when no other has it by now, else the next."""
+    taken = wanted is None or tx.execute(select(file.c.id).where(file.c.id == wanted)).first()
+    newest = select(func.coalesce(func.max(file.c.id), 0))
+    return int(tx.execute(newest).scalar_one()) + 1 if wanted is None or taken else wanted
+
+
+def relocate_path(
+    tx: Connection,
+    bases: Mapping[int, str],
+    places: tuple[str, str],
+    stamp: Stamp,
+    *,
+    unsettled: bool,
+    file_id: int | None,
+) -> None:
+    """Gives the row of a file that was moved within the data set its new place, and an age.
+
+    Args:
+        tx: A writing transaction.
+        bases: The absolute path of each root.
+        places: Absolute path of the file before, and now.
+        stamp: What it has there.
+        unsettled: Whether its stamp is too fresh to be trusted.
+        file_id: The id that it gets when that is free: what took the place of a picture is as old as that was.
+    """
+    owners = []
+    for root_id, path in places_of(bases, places):
+        parent = split(path)[0]
+        tx.execute(upsert(folder).values(root_id=root_id, path=parent).on_conflict_do_nothing())
+        where = (folder.c.root_id == root_id, folder.c.path == parent)
+        tx.execute(update(folder).where(*where).values(listing=None))
+        owners.append(select(folder.c.id).where(*where).scalar_subquery())
+    before, name = (split(path)[1] for path in places)
+    stale = (file.c.folder_id == owners[1], file.c.name == name)  # nothing was overwritten: what it tells of is gone
+    tx.execute(delete(file).where(*stale))
+    values = {**stamp._asdict(), "unsettled": unsettled, "folder_id": owners[1], "name": name}
+    moved = update(file).where(file.c.folder_id == owners[0], file.c.name == before)
+    tx.execute(moved.values(values | {"id": _free_id(tx, file_id)}))
 
 
 def live_copies(tx: Connection, digest: bytes) -> list[tuple[int, str]]:
@@ -105,9 +151,9 @@ def live_files(tx: Connection, file_ids: Iterable[int]) -> dict[int, bytes]:
     return {row.id: row.digest for row in in_parts(tx, query, file.c.id, file_ids)}
 
 
-def start_run(tx: Connection, command: str, started_ns: int) -> int:
+def start_run(tx: Connection, command: str, started_ns: int, label: str | None = None) -> int:
     """The id of a new run."""
-    values = {"command": command, "started_ns": started_ns, "counts": "{}"}
+    values = {"command": command, "started_ns": started_ns, "counts": "{}", "label": label}
     return new_id(tx.execute(insert(run).values(values)))
 
 
@@ -122,15 +168,23 @@ def runs(tx: Connection, limit: int) -> list[RunSummary]:
     returned = (journal.c.run_id == run.c.id, journal.c.state == MoveState.RESTORED, journal.c.owner_id.is_(None))
     back = select(func.count()).select_from(journal).where(*returned).scalar_subquery().label("back")
     rows = tx.execute(select(run, back).order_by(run.c.id.desc()).limit(limit))
-    return [
-        RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts), row.back)
-        for row in rows
-    ]
+    return [_summary(row, row.back) for row in rows]
+
+
+def index_runs(tx: Connection) -> list[RunSummary]:
+    """All runs of `index`, oldest first."""
+    return [_summary(row) for row in tx.execute(select(run).where(run.c.command == "index").order_by(run.c.id))]
+
+
+def _summary(row: Any, brought_back: int = 0) -> RunSummary:
+    counts = json.loads(row.counts)
+    return RunSummary(row.id, row.command, row.started_ns, row.finished_ns, counts, brought_back, row.label)
 
 
 def newest_run_with(tx: Connection, state: MoveState) -> int | None:
-    """The newest run that has journal entries in a state."""
-    return tx.execute(select(func.max(journal.c.run_id)).where(journal.c.state == state)).scalar()
+    """The newest run that has journal entries in a state, but for mere renames."""
+    taken = (journal.c.state == state, journal.c.action != Action.RENAME)
+    return tx.execute(select(func.max(journal.c.run_id)).where(*taken)).scalar()
 
 
 def run_times(tx: Connection) -> dict[int, int]:
@@ -158,7 +212,15 @@ def pruned_paths(tx: Connection) -> list[tuple[int, str]]:
 
 def quarantine_folders(tx: Connection) -> list[str]:
     """The stored paths of all folders that files were ever quarantined in."""
-    return list(tx.execute(select(journal.c.quarantine).distinct()).scalars())
+    query = select(journal.c.quarantine).where(journal.c.action != Action.RENAME).distinct()
+    return list(tx.execute(query).scalars())
+
+
+def end_renames(tx: Connection) -> None:
+    """Notes that what took the place of pictures that are deleted for good will never go back."""
+    purged = select(journal.c.id).where(journal.c.state == MoveState.PURGED)
+    left = (journal.c.action == Action.RENAME, journal.c.state == MoveState.MOVED, journal.c.owner_id.in_(purged))
+    tx.execute(update(journal).where(*left).values(state=MoveState.PURGED))
 
 
 def linked_keepers(tx: Connection) -> set[str]:
@@ -185,8 +247,7 @@ def carried_out(tx: Connection, command: str) -> int | None:
 
 def runs_since(tx: Connection, run_id: int) -> list[RunSummary]:
     """The runs after one, oldest first."""
-    rows = tx.execute(select(run).where(run.c.id > run_id).order_by(run.c.id))
-    return [RunSummary(row.id, row.command, row.started_ns, row.finished_ns, json.loads(row.counts)) for row in rows]
+    return [_summary(row) for row in tx.execute(select(run).where(run.c.id > run_id).order_by(run.c.id))]
 
 
 def newest_run(tx: Connection) -> int:

@@ -80,9 +80,11 @@ def _take(lock: int, path: str, waiting: Waiting | None) -> None:
 
 def _sign(lock: int, path: str) -> None:
     """Writes into a lock file who holds it."""
+    holder = f"process {os.getpid()}: {' '.join(sys.argv)}\n".encode("utf-8", "replace")[:_HOLDER_BYTES]
     try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()}: {' '.join(sys.argv)}\n".encode("utf-8", "replace")[:_HOLDER_BYTES], 0)
+        if os.pread(lock, _HOLDER_BYTES + 1, 0) != holder:  # a gate takes it often, and a disk may be slow to write
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, holder, 0)
     except OSError as error:
         raise DatabaseError(
             f"cannot write '{printable(lock_path(path))}': {error.strerror}", "look at the disk"

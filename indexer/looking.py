@@ -1,20 +1,24 @@
-"""Groups and runs as pages and contact sheets, written to files."""
+"""Groups, scrapes and runs as pages and contact sheets, written to files."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from indexer import __version__, gallery, output, showing
+from indexer import __version__, gallery, output, showing, tallies
+from indexer.brought import ScrapeReport
 from indexer.errors import UsageError
 from indexer.groups import Group, MatchRule
 from indexer.journal import is_indexed
+from indexer.markup import Html
 from indexer.moves import JournalEntry, MoveState
 from indexer.options import Typed
 from indexer.plans import Action, Wanted
-from indexer.rows import Row, digests, group_rows, kind_counts, move_rows, role_of
+from indexer.rows import Row, arrival_rows, digests, group_rows, kind_counts, move_rows, role_of
+from indexer.tables import report_tables
 from indexer.text import bytes_text, count_text, printable, shell_word, time_text
 
 if TYPE_CHECKING:
@@ -26,7 +30,10 @@ MOST_SHEETS = 25
 """Files of a contact sheet: 1,000 groups."""
 MANY_CARDS = 1_000
 """On a page of more pictures they are smaller, so that 2,000 groups stay within 15 MB."""
+MOST_EXAMPLES = 12
+"""Pictures of each outcome on a page about scrapes."""
 SIDE, SMALL_SIDE = 192, 128
+_NOTHING = Html()
 Commands = tuple[tuple[str, str], ...]
 """What to type, with what it does."""
 
@@ -113,11 +120,44 @@ def write_run(pictures: Index, target: str, run: int, db: Sequence[str], made_ns
     _write(pictures, target, heading, rows[:MOST_GROUPS])
 
 
-def _write(pictures: Index, target: str, heading: gallery.Heading, rows: Sequence[Row]) -> None:
+def write_report(pictures: Index, target: str, report: ScrapeReport, words: tuple[str, ...], made_ns: int) -> None:
+    """Writes what scrapes brought as a page to a new file, or to standard output.
+
+    Args:
+        pictures: The index.
+        target: The file; `-` prints it.
+        report: What they brought.
+        words: Of the command: which scrapes, and which index.
+        made_ns: The time now.
+
+    Raises:
+        UsageError: When the file exists, or cannot be written.
+    """
+    heading = gallery.Heading(
+        title="What the scrapes brought" if len(report.scrapes) > 1 else "What the scrape brought",
+        lines=(tallies.headline(report), _origin(pictures, made_ns)),
+        warnings=tuple(tallies.remarks(report)),
+        commands=(
+            (_command("report", *words, "--files"), "lists the files, with what each is known as"),
+            (_command("report", "--trend", *words[1:]), "shows what each run brought"),
+        ),
+    )
+    examples = {
+        outcome: list(islice(pictures.arrivals(words[0], only=[outcome]), MOST_EXAMPLES))
+        for outcome in tallies.came(report.totals.files)
+    }
+    _write(
+        pictures, target, heading, [*arrival_rows(report.totals, examples)], report_tables(report, pictures.scrapes())
+    )
+
+
+def _write(
+    pictures: Index, target: str, heading: gallery.Heading, rows: Sequence[Row], tables: Html = _NOTHING
+) -> None:
     """Writes a page with its thumbnails."""
     side = SIDE if sum(len(row.cards) for row in rows) <= MANY_CARDS else SMALL_SIDE
     previews = pictures.thumbnails_webp(digests(rows), side)
-    output.write_pieces(target, gallery.page(heading, rows, previews))
+    output.write_pieces(target, gallery.page(heading, rows, previews, tables))
 
 
 def run_text(entries: Sequence[JournalEntry]) -> Iterator[str]:

@@ -124,7 +124,13 @@ def _line(folder: str, entry: JournalEntry) -> dict[str, Any]:
         "keeper_digest": entry.keeper_digest.hex(),
         "owner": entry.owner_id,
         "extra": dict(entry.extra),
+        **(_new_place(folder, entry) if entry.action is Action.RENAME else {}),
     }
+
+
+def _new_place(folder: str, entry: JournalEntry) -> dict[str, Any]:
+    """What the new path of a file is relative to; its `payload` is that path."""
+    return {"to": entry.quarantine, "to_from_here": os.path.relpath(entry.quarantine, folder)}
 
 
 def _entry(folder: str, line: Fields) -> JournalEntry:
@@ -137,8 +143,8 @@ def _entry(folder: str, line: Fields) -> JournalEntry:
         root_id=0,
         root=_base(folder, line),
         path=_path(line),
-        quarantine=folder,
-        payload=_payload(line),
+        quarantine=_base(folder, line, "to") if action is Action.RENAME else folder,
+        payload=_path(line, "payload") if action is Action.RENAME else _payload(line),
         stamp=Stamp(number_of(line, "size"), number_of(line, "mtime_ns"), 0, number_of(line, "inode")),
         mode=number_of(line, "mode") & 0o7777,
         folder_mode=number_of(line, "folder_mode") & 0o7777,
@@ -151,13 +157,13 @@ def _entry(folder: str, line: Fields) -> JournalEntry:
     )
 
 
-def _base(folder: str, line: Fields) -> str:
-    """What a line's path is relative to: what it names, or what lies as that did relative to a quarantine elsewhere.
+def _base(folder: str, line: Fields, name: str = "base") -> str:
+    """What a path of a line is relative to: what it names, or what lies as that did relative to a quarantine elsewhere.
 
     A quarantine that was copied or moved with its data so means that data, and never the original.
     """
-    base = _absolute(line, "base")
-    beside = os.path.normpath(os.path.join(folder, text_of(line, "base_from_here")))
+    base = _absolute(line, name)
+    beside = os.path.normpath(os.path.join(folder, text_of(line, f"{name}_from_here")))
     return base if _was_written_in(folder, line) or not os.path.isdir(beside) else beside
 
 
@@ -185,8 +191,8 @@ def _absolute(line: Fields, name: str) -> str:
     return path
 
 
-def _path(line: Fields) -> str:
-    path = text_of(line, "path")
+def _path(line: Fields, name: str = "path") -> str:
+    path = text_of(line, name)
     if {"", ".", ".."} & set(path.split("/")):
         raise ValueError(f"no path below a folder: {path!r}")
     return path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, in_parts, new_id
@@ -76,11 +77,11 @@ def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after:
     """The hashes of all contents that matching is about; of those with larger ids than a given one, also twins."""
     known = and_(content.c.look.is_not(None), content.c.recipe_id == recipe_id)
     first = select(func.min(content.c.id)).where(known).group_by(content.c.look)
+    # by id: one recipe has nearly all, and SQLite would look through them
+    late = and_(content.c.id > after, content.c.look.is_not(None), content.c.recipe_id + 0 == recipe_id)
     query = (
         select(content.c.id, and_(content.c.matched.is_(None), _shown()), content.c.phash, content.c.views)
-        .where(
-            and_(known, content.c.id > after) if after else content.c.id.in_(first), content.c.detail >= least_detail
-        )
+        .where(late if after else content.c.id.in_(first), content.c.detail >= least_detail)
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
     ids: list[int] = []
@@ -125,6 +126,14 @@ def thumbnails_of(tx: Connection, digests: Iterable[bytes]) -> dict[bytes, bytes
 
 def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
     """For each content, a file that shows it pixel by pixel: its own where there is one, else a twin's; the first found."""
+    query, wanted = _shown_at()
+    rows = in_parts(tx, query, wanted, content_ids)
+    return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}
+
+
+@cache
+def _shown_at() -> tuple[Any, Any]:
+    """The question for `places` and the column that it is put for; made once, as making it takes longer than asking it."""
     shown = content.alias("shown")
     query = (
         select(shown.c.id, folder.c.root_id, folder.c.path, file.c.name, content.c.digest)
@@ -134,8 +143,7 @@ def places(tx: Connection, content_ids: Iterable[int]) -> dict[int, Place]:
         .join(folder, folder.c.id == file.c.folder_id)
         .order_by(content.c.id == shown.c.id, file.c.id.desc())
     )
-    rows = in_parts(tx, query, shown.c.id, content_ids)
-    return {row.id: Place(row.root_id, joined(row.path, row.name), row.digest) for row in rows}
+    return query, shown.c.id
 
 
 def keep_matches(tx: Connection, found: Sequence[Match]) -> None:
@@ -171,15 +179,27 @@ def dhashes(tx: Connection, content_ids: Iterable[int]) -> dict[int, int]:
 def links(tx: Connection) -> list[Linked]:
     """All matches, by the looks of their contents."""
     first, second = content.alias("first"), content.alias("second")
-    query = (
+    return [_linked(row) for row in tx.execute(_links(first, second))]
+
+
+def links_of(tx: Connection, looks: Iterable[bytes]) -> list[Linked]:
+    """The matches of pictures of some looks; those of two of them come twice."""
+    first, second = content.alias("first"), content.alias("second")
+    wanted, query = list(looks), _links(first, second)
+    return [_linked(row) for end in (first, second) for row in in_parts(tx, query, end.c.look, wanted)]
+
+
+def _links(first: Any, second: Any) -> Select[Any]:
+    """Matches with the looks of their contents."""
+    return (
         select(match, first.c.look.label("a_look"), second.c.look.label("b_look"))
         .join(first, first.c.id == match.c.a_id)
         .join(second, second.c.id == match.c.b_id)
     )
-    return [
-        Linked((row.a_look, row.b_look), Kind(row.kind), row.bits, row.structure, Evidence(row.evidence))
-        for row in tx.execute(query)
-    ]
+
+
+def _linked(row: Any) -> Linked:
+    return Linked((row.a_look, row.b_look), Kind(row.kind), row.bits, row.structure, Evidence(row.evidence))
 
 
 # --- decisions

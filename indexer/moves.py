@@ -53,9 +53,9 @@ class JournalEntry:
     path: str
     """Where the file was."""
     quarantine: str
-    """Absolute path of the folder that holds the payload."""
+    """Absolute path of the folder that holds the payload; of a `RENAME`, what the file's new path is relative to."""
     payload: str
-    """The file's name in the quarantine."""
+    """The file's name in the quarantine; of a `RENAME`, its new path."""
     stamp: Stamp
     mode: int
     """Permission bits of the file."""
@@ -83,7 +83,7 @@ class JournalEntry:
 
     @property
     def payload_path(self) -> str:
-        """The absolute path of the file in the quarantine."""
+        """The absolute path of the file in the quarantine; of a `RENAME`, in its new place."""
         return f"{self.quarantine.rstrip('/')}/{self.payload}"
 
 
@@ -111,6 +111,8 @@ class Checked:
     keeper: Seen
     sidecars: tuple[Seen, ...] = ()
     """In the order of the move's."""
+    renames: tuple[Seen, ...] = ()
+    """In the order of the move's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,13 @@ class Deed:
     sidecars: tuple[JournalEntry, ...]
     """In the order of the move's."""
     picture: JournalEntry
+    renames: tuple[JournalEntry, ...] = ()
+    """In the order of the move's; done when the picture is out of the way."""
 
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
         """In the order in which they are done."""
-        return (*self.merges, *self.sidecars, self.picture)
+        return (*self.merges, *self.sidecars, self.picture, *self.renames)
 
 
 @dataclass(frozen=True, slots=True)

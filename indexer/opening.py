@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from indexer import recover
-from indexer.database import Database, open_for_reading, open_for_writing
+from indexer.database import Database, Writer, open_for_reading, open_for_writing
 from indexer.locate import database_path, require_database
 from indexer.lock import Waiting
 from indexer.moves import Recovered
@@ -41,17 +41,20 @@ class Opening:
             yield database
 
     @contextlib.contextmanager
-    def _writing(self, *, existing: bool = False, moving: bool = False, patient: bool = False) -> Iterator[Database]:
+    def _writing(
+        self, *, existing: bool = False, moving: bool = False, patient: bool = False, writer: Writer | None = None
+    ) -> Iterator[Database]:
         """The database, recovered from an interrupted run, while nobody else writes.
 
         Args:
             existing: There must be one.
             moving: What is in it decides on files: a damaged one is refused before anything is done.
             patient: Wait while another run writes, whatever the user says.
+            writer: For who opens it again and again.
         """
         path = require_database(self.path) if existing else self.path
         waiting = self._waiting or (_wait if patient else None)
-        with open_for_writing(path, waiting) as database:
+        with open_for_writing(path, waiting, writer) as database:
             if moving:
                 database.refuse_damaged()
             self.recovered = recover.recover(database)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import output, showing
-from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
+from indexer import output, report, showing
+from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE, SafetyError, UsageError
 from indexer.groups import PRUNED, VERIFIED, MatchRule
 from indexer.moves import MoveReport, Recovered
 from indexer.plans import KeepKey
+from indexer.records import IndexReport
 from indexer.text import bytes_from
 
 if TYPE_CHECKING:
@@ -95,6 +96,27 @@ Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Only fi
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="While another run writes to the index, wait for it; without this, exit code 5.")
+]
+MaxFiles = Annotated[
+    int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when the plan has more files.")
+]
+MaxShare = Annotated[
+    float | None,
+    typer.Option(
+        "--max-share",
+        min=0,
+        max=1,
+        metavar="X",
+        help="Move nothing when the plan takes a larger share of a folder that was indexed; default: 0.5.",
+    ),
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=0, max=1024, metavar="N", help="Worker processes; default: one a processor.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")]
+Quarantine = Annotated[
+    str | None,
+    typer.Option("--quarantine", metavar="DIR", help="Where the surplus goes; default: beside each indexed folder."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")]
 
@@ -188,6 +210,31 @@ def told(done: MoveReport, deed: str, recovered: Recovered, *, json: bool, quiet
         output.print_lines(showing.moves_text(done, deed))
     ambiguous = any(update.ambiguous for update in done.updated)
     return EXIT_INCOMPLETE if done.refused or ambiguous or recovered.missing else EXIT_DONE
+
+
+def told_index(found: IndexReport, recovered: Recovered, *, json: bool, quiet: bool) -> None:
+    """Prints what an index run found and what it could not read."""
+    warn_all(showing.recovered_text(recovered))
+    warn_all(found.notes)
+    warn_all(report.unreadable_text((*found.unlisted, *found.unreadable_files)))
+    if json:
+        output.print_json(report.index_json(found))
+    elif not quiet:
+        output.print_lines(report.index_text(found))
+    output.flush()
+
+
+def refuse_disbelieved(found: IndexReport) -> None:
+    """Refuses to go on when an index run did not believe that files are gone.
+
+    Raises:
+        SafetyError: When it did not.
+    """
+    if found.refused:
+        raise SafetyError(
+            f"{'; '.join(found.refused)}: they stay in the index",
+            "mount what is missing; if they are really gone: imgindex index --confirm-missing",
+        )
 
 
 @dataclass(frozen=True, slots=True)

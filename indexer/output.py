@@ -54,6 +54,11 @@ def print_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value))
 
 
+def flush() -> None:
+    """Hands on what was printed, also to a program that reads it from a pipe."""
+    sys.stdout.flush()
+
+
 def print_nul(values: Iterable[bytes]) -> None:
     """Values on standard output, each ended by a NUL."""
     sys.stdout.flush()

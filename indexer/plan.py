@@ -63,7 +63,7 @@ def settled(database: Database, wanted: Wanted, groups: Iterable[Group], labelli
         labelling: As for `plan`.
         action: As for `plan`.
     """
-    found, held_back = _without_unknown(database, groups)
+    found, held_back = without_unknown(database, groups)
     if action in LINKS:
         found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
@@ -78,7 +78,7 @@ def settled(database: Database, wanted: Wanted, groups: Iterable[Group], labelli
     return Plan(wanted, kept, moves, conflicts, labelling, action, held_back)
 
 
-def _without_unknown(database: Database, groups: Iterable[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
+def without_unknown(database: Database, groups: Iterable[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
     """Groups without those that have a file where the last walk could list nothing, and the surplus of these.
 
     What became of that file nobody knows: it may be gone, or changed.

@@ -26,6 +26,8 @@ class Action(StrEnum):
     """It shares its keeper's blocks on disk, where the file system can do that."""
     REWRITE = "rewrite"
     """It is a text that gets a new version; the old one goes into the quarantine."""
+    RENAME = "rename"
+    """It gets another place, and perhaps another name, in the data set."""
     REJECT = "reject"
     """It moves into the quarantine, and nothing stands for it: it should not be in the data set."""
 
@@ -173,6 +175,29 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Rename:
+    """A file that gets another place, and perhaps another name."""
+
+    base: str
+    """Absolute path of the folder that `path` is relative to."""
+    path: str
+    digest: bytes
+    to_base: str
+    """Absolute path of the folder that `to_path` is relative to."""
+    to_path: str
+
+    @property
+    def full_path(self) -> str:
+        """The absolute path."""
+        return f"{self.base.rstrip('/')}/{self.path}"
+
+    @property
+    def target(self) -> str:
+        """The absolute path that it gets."""
+        return f"{self.to_base.rstrip('/')}/{self.to_path}"
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """One file to be moved into the quarantine, or replaced by a link, and the file that stands for it."""
 
@@ -183,6 +208,8 @@ class Move:
     """They go with it."""
     merges: tuple[Rewrite, ...] = ()
     """What becomes of the keeper's captions first."""
+    renames: tuple[Rename, ...] = ()
+    """What gets another place then; of an upgrade, the keeper last, unless it has the place that is due."""
     mark: Mark | None = None
     """Of the rejected content that it shows, for `REJECT`."""
 
@@ -200,6 +227,22 @@ class Difference:
     """Absolute, of the surplus file."""
     what: str
     """In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A picture that the index knew first, and a larger version of it that came later and may take its place."""
+
+    move: Move
+    """The old one is its surplus, the better one its keeper."""
+    problems: tuple[str, ...] = ()
+    """Why it is left alone, in words; none when it can be done."""
+
+    @property
+    def target(self) -> str:
+        """The absolute path that the better one gets, or has already, beside the old one."""
+        keeper = self.move.keeper.full_path
+        return next((one.target for one in self.move.renames if one.full_path == keeper), keeper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +284,8 @@ class Plan:
     """Contents that become rejected with the first of their files that goes."""
     command: str = "prune"
     """What `history` calls a run of it."""
+    parts: tuple[Split, ...] = ()
+    """The splits that it parts, in the order of the rules' `across`: the limits hold for each of them, too."""
 
     @property
     def bytes(self) -> int:

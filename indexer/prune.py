@@ -11,7 +11,8 @@ what was done.
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 from sqlalchemy import Connection
@@ -20,15 +21,19 @@ from indexer import annotate, ledger, queries, rejects
 from indexer.confirm import confirm
 from indexer.database import Database
 from indexer.deeds import do, state_after
+from indexer.diff import is_unsettled
 from indexer.errors import SafetyError, UsageError
 from indexer.intents import Run, deed_of, text_entry
-from indexer.journal import batches, finished, row_of, started, sync, told, write_states
+from indexer.journal import batches, finished, is_replacement, row_of, started, sync, told, write_states
+from indexer.labels import class_of
 from indexer.manifest import write_manifest
 from indexer.moves import Checked, Deed, Done, Moved, MoveReport, MoveState, Updated
+from indexer.places import joined
 from indexer.plans import Action, Limits, Plan, Refused, Rewrite
-from indexer.quarantine import make_batch_folder, quarantine_for
+from indexer.quarantine import make_batch_folder, quarantine_for, stamp_of_payload
 from indexer.records import Tick, no_progress
 from indexer.rewrites import rewrite
+from indexer.rules import innermost
 from indexer.text import count_text, printable
 
 
@@ -119,9 +124,42 @@ def over_limits(database: Database, plan: Plan, limits: Limits) -> tuple[str, st
             message = (
                 f"the plan would take {going:,} of the {root.files:,} files of '{printable(root.path)}' ({share:.0%})"
             )
-            confirmed = min(1.0, -(-going * 100 // max(root.files, 1)) / 100)
-            return message, f"nothing was moved; if that is what you want: --max-share {confirmed:g}"
+            return message, _confirm(going, root.files)
+    return _over_split(database, plan, limits) if plan.parts else None
+
+
+def _over_split(database: Database, plan: Plan, limits: Limits) -> tuple[str, str] | None:
+    """In what a plan exceeds the limits within one of the splits that it parts, or leaves nothing of a class of it."""
+    members = [move.surplus.member for move in plan.moves]
+    going = Counter(_heaps(plan, ((one.full_path, one.path) for one in members)))
+    with database.reading() as tx:
+        bases = database.bases(queries.roots(tx))
+        having = Counter(_heaps(plan, ((joined(bases[key], path), path) for key, path in queries.picture_files(tx))))
+    for (name, label), number in sorted(going.items()):
+        whole, split = having[name, label], f"the split '{printable(name)}'"
+        if not label and number > limits.max_share * whole + 1e-6:
+            message = f"the plan would take {number:,} of the {whole:,} pictures of {split} ({number / whole:.0%})"
+            return message, _confirm(number, whole)
+        if label and number >= whole and limits.max_share < 1:
+            return f"the plan would leave no picture of the class '{printable(label)}' in {split}", _confirm(1, 1)
     return None
+
+
+def _heaps(plan: Plan, files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """What files, by absolute path and path within the root, count to: their split as a whole, and their class in it."""
+    places = [part.place for part in plan.parts]
+    for full_path, path in files:
+        number = innermost(places, full_path)
+        if number is not None:
+            yield plan.parts[number].name, ""
+            label = class_of(path, plan.labelling.class_folders)
+            if label is not None:
+                yield plan.parts[number].name, label
+
+
+def _confirm(going: int, whole: int) -> str:
+    confirmed = min(1.0, -(-going * 100 // max(whole, 1)) / 100)
+    return f"nothing was moved; if that is what you want: --max-share {confirmed:g}"
 
 
 def _carry_out_batch(
@@ -132,13 +170,14 @@ def _carry_out_batch(
     if not deeds:
         return list(refused)
     entries = [entry for deed in deeds for entry in deed.entries]
-    for folder in sorted({entry.quarantine for entry in entries}):
-        write_manifest(folder, (entry for entry in entries if entry.quarantine == folder))
+    for folder in sorted({deed.picture.quarantine for deed in deeds}):
+        here = (deed for deed in deeds if deed.picture.quarantine == folder)
+        write_manifest(folder, (entry for deed in here for entry in deed.entries))
     answers = [(deed, do(deed)) for deed in deeds]
     sync(entries)
     with database.writing(durable=True) as tx:
         for deed, done in answers:
-            _write_result(tx, deed, done)
+            _write_result(tx, bases, deed, done)
     return [*refused, *(told(deed.picture, done.refused, len(deed.sidecars)) for deed, done in answers)]
 
 
@@ -169,7 +208,8 @@ def _problem(database: Database, checked: Checked, alive: Mapping[int, bytes], l
     """Why the index is against a move, empty when it is not."""
     if alive.get(checked.move.keeper.file_id) != checked.move.keeper.digest:
         return f"the index no longer knows {'it' if checked.move.is_alone else 'its keeper'} as it was"
-    if database.stored(checked.move.surplus.member.full_path) in led_to:
+    going = [checked.move.surplus.member.full_path, *(rename.full_path for rename in checked.move.renames)]
+    if any(database.stored(path) in led_to for path in going):
         return "symbolic links lead to it: undo the run that made them first"
     return ""
 
@@ -190,13 +230,20 @@ def _pardon(checked: Checked, marked: Container[bytes]) -> str:
     return "what it shows is no longer rejected"
 
 
-def _write_result(tx: Connection, deed: Deed, done: Done) -> None:
+def _write_result(tx: Connection, bases: Mapping[int, str], deed: Deed, done: Done) -> None:
     """Writes down where the files of a deed are now."""
     ledger.journal_set(tx, done.states)
     if done.states[deed.picture.entry_id] is MoveState.MOVED:
         ledger.forget_paths(tx, [(deed.picture.root_id, deed.picture.path)])
     else:
         rejects.release(tx, [deed.picture])
+    now_ns = time.time_ns()
+    for entry in filter(is_replacement, deed.renames):
+        stamp = stamp_of_payload(entry) if done.states[entry.entry_id] is MoveState.MOVED else None
+        if stamp:
+            unsettled = is_unsettled(stamp.mtime_ns, stamp.ctime_ns, now_ns)
+            places = entry.full_path, entry.payload_path
+            ledger.relocate_path(tx, bases, places, stamp, unsettled=unsettled, file_id=entry.extra["takes_id"])
 
 
 def _updated(database: Database, run: Run, bases: Mapping[int, str], path: str) -> Iterator[Updated | Refused]:

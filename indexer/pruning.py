@@ -16,15 +16,19 @@ from indexer.options import (
     Across,
     ClassFolders,
     Database,
+    DryRun,
     Isolated,
     Json,
     Keep,
     Kinds,
     Match,
+    MaxFiles,
+    MaxShare,
     OnlyIfIn,
     Paths,
     Prefer,
     Protect,
+    Quarantine,
     Quiet,
     Typed,
     Unconfirmed,
@@ -70,19 +74,6 @@ Returned = Annotated[
     bool,
     typer.Option(
         "--returned", help="Take the files that show what was rejected (imgindex reject); nothing stands for them."
-    ),
-]
-MaxFiles = Annotated[
-    int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when the plan has more files.")
-]
-MaxShare = Annotated[
-    float | None,
-    typer.Option(
-        "--max-share",
-        min=0,
-        max=1,
-        metavar="X",
-        help="Move nothing when the plan takes a larger share of a folder that was indexed; default: 0.5.",
     ),
 ]
 Updates = Annotated[
@@ -190,10 +181,8 @@ def prune(
     max_files: MaxFiles = None,
     max_share: MaxShare = None,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan, even with --yes.")] = False,
-    quarantine: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the surplus goes; default: beside each indexed folder.")
-    ] = None,
+    dry_run: DryRun = False,
+    quarantine: Quarantine = None,
     isolated: Isolated = False,
     json: Json = False,
     quiet: Quiet = False,

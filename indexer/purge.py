@@ -67,7 +67,8 @@ def _old(database: Database, span_s: int) -> tuple[deque[Entries], int]:
     limit_ns = time.time_ns() - span_s * 1_000_000_000
     with database.reading() as tx:
         starts = ledger.run_times(tx)
-        rows = [row for row in ledger.journal_entries(tx, states=[MoveState.MOVED]) if row.action not in LINKS]
+        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
+        rows = [row for row in rows if row.action not in (*LINKS, Action.RENAME)]
         entries = [entry_of(database, row) for row in reversed(rows)]
     companions: dict[int, list[JournalEntry]] = {}
     for entry in entries:
@@ -142,7 +143,10 @@ def _deleted(database: Database, deeds: Sequence[Entries]) -> dict[int, Refused 
     write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.PURGING))
     answers = _answers(deeds, delete)
     sync(entries)
-    write_states(database, {key: MoveState.MOVED if refused else MoveState.PURGED for key, refused in answers.items()})
+    states = {key: MoveState.MOVED if refused else MoveState.PURGED for key, refused in answers.items()}
+    with database.writing(durable=True) as tx:
+        ledger.journal_set(tx, states)
+        ledger.end_renames(tx)
     return answers
 
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from indexer.confirm import confirm_pair, still_as_confirmed
@@ -17,7 +17,7 @@ from indexer.errors import SafetyError
 from indexer.filesystem import opened_folder
 from indexer.moves import Checked, JournalEntry
 from indexer.places import joined, split
-from indexer.plans import Refused
+from indexer.plans import Action, Refused
 from indexer.records import Stamp
 from indexer.scan import QUARANTINE
 from indexer.text import printable
@@ -102,24 +102,27 @@ def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
 
 
 def move_in_sidecar(entry: JournalEntry, shared: Iterable[str]) -> Refused | None:
-    """Moves a sidecar into the quarantine, unless it is no longer the confirmed one; None when all is well.
+    """Moves a sidecar into the quarantine, or a file to its new place, unless it is another by now; None when all is well.
 
     It stays, and all is well, while one of the pictures that share it is there.
 
     Args:
         entry: Its entry in the journal.
-        shared: Absolute paths of the other pictures that it comes with.
+        shared: Absolute paths of the other pictures that a sidecar comes with.
     """
     if any(os.path.lexists(path) for path in shared):
         return None
     parent, name = split(entry.path)
     try:
-        with opened_folder(entry.root, parent) as source, opened_folder(entry.quarantine, "") as target:
+        with opened_folder(entry.root, parent) as source, _opened_payload(entry) as (target, new_name):
             if not _is_planned(source, name, entry):
                 return Refused(entry.full_path, "it changed at the last moment")
-            transfer(source, name, target, entry.payload, entry)
-            if not _is_planned(target, entry.payload, entry):
-                transfer(target, entry.payload, source, name, entry)
+            try:
+                transfer(source, name, target, new_name, entry)
+            except FileExistsError:
+                return Refused(entry.full_path, f"another file lies at '{printable(entry.payload_path)}'")
+            if not _is_planned(target, new_name, entry):
+                transfer(target, new_name, source, name, entry)
                 return Refused(entry.full_path, "another file took its place at the last moment")
     except OSError as error:
         return Refused(entry.full_path, f"cannot be moved: {error.strerror or error}", unsure=True)
@@ -141,19 +144,24 @@ def move_back(entry: JournalEntry) -> Stamp | Refused:
     parent, name = split(entry.path)
     try:
         if payload_digest(entry) != entry.digest:
-            return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered in the quarantine")
+            return Refused(entry.full_path, f"'{printable(entry.payload_path)}' was altered{_there(entry)}")
         if not os.path.isdir(entry.root):
             return Refused(entry.full_path, f"the folder '{printable(entry.root)}' is missing")
         make_folders(entry.root, parent, entry.folder_mode)
-        with opened_folder(entry.quarantine, "") as source, opened_folder(entry.root, parent) as target:
-            transfer(source, entry.payload, target, name, entry)
+        with _opened_payload(entry) as (source, payload), opened_folder(entry.root, parent) as target:
+            transfer(source, payload, target, name, entry)
             return stamp_in(target, name)
     except FileExistsError:
         return Refused(entry.full_path, f"another file lies there now; it stays at '{printable(entry.payload_path)}'")
     except FileNotFoundError:
-        return Refused(entry.full_path, f"'{printable(entry.payload_path)}' is missing from the quarantine")
+        return Refused(entry.full_path, f"'{printable(entry.payload_path)}' is missing{_there(entry, 'from')}")
     except OSError as error:
         return Refused(entry.full_path, f"cannot be moved back: {error.strerror or error}", unsure=True)
+
+
+def _there(entry: JournalEntry, preposition: str = "in") -> str:
+    """Where a payload should lie as it was put there, unless that is its place in the data set."""
+    return "" if entry.action is Action.RENAME else f" {preposition} the quarantine"
 
 
 def put_back(entry: JournalEntry) -> bool:
@@ -198,8 +206,16 @@ def payload_digest(entry: JournalEntry) -> bytes:
     Raises:
         OSError: When it is missing, no regular file or cannot be read.
     """
-    with opened_folder(entry.quarantine, "") as folder:
-        return digest_in(folder, entry.payload)
+    with _opened_payload(entry) as (folder, payload):
+        return digest_in(folder, payload)
+
+
+@contextlib.contextmanager
+def _opened_payload(entry: JournalEntry) -> Iterator[tuple[int, str]]:
+    """The folder that a payload lies in, opened, and its name there."""
+    parent, name = split(entry.payload)
+    with opened_folder(entry.quarantine, parent) as folder:
+        yield folder, name
 
 
 def digest_at(root: str, path: str) -> bytes | None:
@@ -251,6 +267,11 @@ def stamp_at(root: str, path: str) -> Stamp | None:
         return None
 
 
+def stamp_of_payload(entry: JournalEntry) -> Stamp | None:
+    """The stamp of a file where it was moved to, None when there is none."""
+    return stamp_at(entry.quarantine, entry.payload)
+
+
 def places_taken(entry: JournalEntry) -> tuple[bool, bool, bool]:
     """Whether a file lies at the old place of a journalled move, whether one is in quarantine, and whether they are one.
 
@@ -261,8 +282,8 @@ def places_taken(entry: JournalEntry) -> tuple[bool, bool, bool]:
     with contextlib.suppress(OSError), opened_folder(entry.root, parent) as folder:
         source = _regular(folder, name)
         drop_partial(folder, entry)
-    with contextlib.suppress(OSError), opened_folder(entry.quarantine, "") as folder:
-        quarantined = _regular(folder, entry.payload)
+    with contextlib.suppress(OSError), _opened_payload(entry) as (folder, payload):
+        quarantined = _regular(folder, payload)
         drop_partial(folder, entry)
     one = bool(source and quarantined and os.path.samestat(source, quarantined))
     return source is not None, quarantined is not None, one
@@ -273,8 +294,8 @@ def drop_payload_name(entry: JournalEntry) -> None:
 
     `purge` calls this for a file that it checked, `recover` for one that has its old name too: a half-made move.
     """
-    with opened_folder(entry.quarantine, "") as folder:
-        os.unlink(entry.payload, dir_fd=folder)
+    with _opened_payload(entry) as (folder, payload):
+        os.unlink(payload, dir_fd=folder)
 
 
 def sync_folder(path: str) -> None:

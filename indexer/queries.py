@@ -103,6 +103,15 @@ def count_files(tx: Connection, root_id: int, below: str = "") -> int:
     )
 
 
+def is_known(tx: Connection, root_id: int, path: str) -> bool:
+    """True when a path of a root is that of a file, or of a folder with files at or below it."""
+    parent, name = split(path)
+    here = and_(folder.c.root_id == root_id, folder.c.path == parent, file.c.name == name)
+    itself = select(file.c.id).select_from(files_with_folders()).where(here)
+    inside = select(folder.c.id).where(in_tree(root_id, path))
+    return any(tx.execute(query.limit(1)).first() for query in (itself, inside))
+
+
 def apply_changes(tx: Connection, root_id: int, changes: FolderChanges, listing: bytes | None) -> None:
     """Stores what a scan found in a folder; what is gone stays until the whole scan is judged.
 
@@ -338,6 +347,14 @@ def files_named(tx: Connection, names: Container[str]) -> Iterator[tuple[int, st
     for root_id, parent, name in tx.execute(query):
         if name in names:
             yield root_id, joined(parent, name)
+
+
+def picture_files(tx: Connection) -> Iterator[tuple[int, str]]:
+    """The files that are pictures, by root id and path relative to it."""
+    query = (
+        select(folder.c.root_id, folder.c.path, file.c.name).select_from(files_with_folders()).where(_GROUPABLE_FILE)
+    )
+    return ((root_id, joined(parent, name)) for root_id, parent, name in tx.execute(query))
 
 
 def unsure_files(tx: Connection) -> Iterator[tuple[int, str]]:

@@ -243,6 +243,8 @@ class IndexReport:
     """Files decoded by this run."""
     matches: int = 0
     """Pairs of pictures that this run found to match, byte copies and equal pixels apart."""
+    returned: int = 0
+    """New and changed files that show what was rejected."""
     unreadable: int = 0
     """Files under the given folders that cannot be read, found now or earlier."""
     seconds: float = 0.0
@@ -254,12 +256,14 @@ class IndexReport:
     """Why what seemed gone was not believed, one sentence a root."""
     notes: tuple[str, ...] = ()
     """What else is worth knowing, a sentence each."""
+    label: str | None = None
+    """What the user calls the run."""
 
     @property
     def counts(self) -> dict[str, int | float]:
         """The numbers, as `--json` prints them and `history` keeps them."""
-        names = ("files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "unreadable")
-        numbers = {name: getattr(self, name) for name in names}
+        names = ("files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "returned")
+        numbers = {name: getattr(self, name) for name in (*names, "unreadable")}
         return {**numbers, "unlisted": len(self.unlisted), "seconds": round(self.seconds, 3)}
 
 
@@ -285,6 +289,7 @@ class RunSummary:
     counts: Mapping[str, Any] = field(default_factory=dict)
     brought_back: int = 0
     """Pictures and annotation files of a prune that came back since."""
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,10 +374,16 @@ class IndexRequest:
     confirm_missing: bool = False
     max_file_bytes: int = MAX_FILE_BYTES
     one_file_system: bool = False
+    label: str | None = None
+    """What the run is called."""
 
 
 Tick = Callable[[str, int, int | None], None]
 """Called with a stage's name, the units done since the last call, and the units in all when they are known."""
+
+
+WAITING = "wait"
+"""The stage in which a watch waits for changes: all that came before is stored."""
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
 from sqlalchemy import Connection
 
-from indexer import ledger, rejects
+from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_state, take_back
-from indexer.journal import entry_of, is_indexed, sync
+from indexer.journal import entry_of, is_indexed, is_replacement, sync
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
-from indexer.plans import Refused
+from indexer.plans import Action, Refused
 from indexer.quarantine import names_in
 
 _NOT_HELD = (MoveState.ABORTED, MoveState.RESTORED, MoveState.MISSING)
@@ -35,12 +35,17 @@ def recover(database: Database) -> Recovered:
         return Recovered()
     database.refuse_damaged()
     found = {entry.entry_id: found_state(entry) for entry in entries}
+    found |= _unreplaced(entries, found)
     found |= _reunited(entries, found)
+    found |= _all_back(entries, found)
     sync(entries)
     with database.writing(durable=True) as tx:
         ledger.journal_set(tx, found)
-        for entry in entries:
-            _put_right(tx, entry, found[entry.entry_id])
+        ledger.end_renames(tx)
+        bases = database.bases(queries.roots(tx))
+        done = [entry for entry in reversed(entries) if entry.state is MoveState.PLANNED]
+        for entry in (*done, *(entry for entry in entries if entry.state is not MoveState.PLANNED)):
+            _put_right(tx, bases, entry, found[entry.entry_id])
         rejects.release(tx, (entry for entry in entries if found[entry.entry_id] in _NOT_HELD))
     settled = [entry for entry in entries if found[entry.entry_id] not in PENDING]
     missing = tuple(entry.full_path for entry in settled if found[entry.entry_id] is MoveState.MISSING)
@@ -57,12 +62,42 @@ def notice_returned(database: Database) -> None:
         rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
     back: dict[int, JournalEntry] = {}
     for row in rows:  # pictures before what belongs to them
-        if row.payload not in lying(row.quarantine) and came_back(entry := entry_of(database, row), back):
+        moved_within = row.action == Action.RENAME  # and what it made way for may have the same name again
+        if (moved_within or row.payload not in lying(row.quarantine)) and came_back(
+            entry := entry_of(database, row), back
+        ):
             back[entry.entry_id] = entry
     if back:
         with database.writing(durable=True) as tx:
             ledger.journal_set(tx, dict.fromkeys(back, MoveState.RESTORED))
             rejects.release(tx, back.values())
+
+
+def _unreplaced(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:
+    """The states of all that was done for upgrades that came to nothing, after it was taken back, the latest first."""
+    failed = _owners(entries, found, {MoveState.ABORTED, MoveState.MISSING})
+    deeds = (entry for entry in entries if {entry.entry_id, entry.owner_id} & failed)
+    done = (entry for entry in deeds if entry.state is MoveState.PLANNED and found[entry.entry_id] is MoveState.MOVED)
+    return {entry.entry_id: _taken_back(entry, MoveState.ABORTED) for entry in done}
+
+
+def _all_back(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:
+    """The states of what is still away of upgrades that are being taken back, after that was done, the latest first."""
+    back = _owners(entries, found, {MoveState.RESTORED})
+    deeds = (entry for entry in entries if {entry.entry_id, entry.owner_id} & back)
+    away = (entry for entry in deeds if found[entry.entry_id] is MoveState.MOVED)
+    return {entry.entry_id: _taken_back(entry, MoveState.RESTORED) for entry in away}
+
+
+def _owners(entries: Sequence[JournalEntry], found: dict[int, MoveState], states: set[MoveState]) -> set[int | None]:
+    """The ids of the pictures for whose sake something was moved within the data set that is in one of some states."""
+    return {entry.owner_id for entry in entries if entry.action is Action.RENAME and found[entry.entry_id] in states}
+
+
+def _taken_back(entry: JournalEntry, state: MoveState) -> MoveState:
+    """A state, when a deed could be taken back."""
+    answer = take_back(replace(entry, state=MoveState.MOVED))
+    return MoveState.MOVED if isinstance(answer, Refused) else state
 
 
 def _reunited(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:
@@ -71,16 +106,26 @@ def _reunited(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> d
     for entry in entries:
         stayed = entry.owner_id is not None and found.get(entry.owner_id) is MoveState.ABORTED
         if stayed and entry.state is MoveState.PLANNED and found[entry.entry_id] is MoveState.MOVED:
-            answer = take_back(replace(entry, state=MoveState.MOVED))
-            states[entry.entry_id] = MoveState.MOVED if isinstance(answer, Refused) else MoveState.ABORTED
+            states[entry.entry_id] = _taken_back(entry, MoveState.ABORTED)
     return states
 
 
-def _put_right(tx: Connection, entry: JournalEntry, state: MoveState) -> None:
+def _put_right(tx: Connection, bases: Mapping[int, str], entry: JournalEntry, state: MoveState) -> None:
     """Makes the rows of pictures agree with where a deed was found to stand."""
+    if is_replacement(entry):
+        _relocate(tx, bases, entry, state)
     if not is_indexed(entry):
         return
     if state is MoveState.MOVED and entry.state is MoveState.PLANNED:
         ledger.forget_paths(tx, [(entry.root_id, entry.path)])
     if state is MoveState.RESTORED:
         ledger.remember_path(tx, entry, entry.stamp, unsettled=True)
+
+
+def _relocate(tx: Connection, bases: Mapping[int, str], entry: JournalEntry, state: MoveState) -> None:
+    """Makes the row of a picture that took the place of another, or that went back, agree with where it is."""
+    before, after, ids = entry.full_path, entry.payload_path, entry.extra
+    if state is MoveState.MOVED and entry.state is MoveState.PLANNED:
+        ledger.relocate_path(tx, bases, (before, after), entry.stamp, unsettled=True, file_id=ids["takes_id"])
+    if state is MoveState.RESTORED:
+        ledger.relocate_path(tx, bases, (after, before), entry.stamp, unsettled=True, file_id=ids["file_id"])

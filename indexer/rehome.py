@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from functools import cache
 
-from indexer import queries, roots
+from indexer import arrivals, queries, roots
 from indexer.boundaries import refuse_root
 from indexer.database import Database
 from indexer.errors import SafetyError, UsageError
@@ -47,6 +47,7 @@ def move(database: Database, old: str, new: str) -> None:
                 f"name the folder that they are in now; to index another one: imgindex index {printable(new)}",
             )
         roots.move_root(tx, root_id, database.stored(new))
+        arrivals.move(tx, lambda path: database.stored(_followed(database.absolute(path), old, new)))
         roots.move_journal(tx, cache(lambda path: database.stored(_moved(database.absolute(path), old, new))))
 
 
@@ -96,11 +97,16 @@ def _refuse_place(new: str, others: list[str]) -> None:
     refuse_root(new, others, mounts())
 
 
+def _followed(path: str, old: str, new: str) -> str:
+    """The path of something after a root moved that it may lie in."""
+    within = relative_to(path, old)
+    return path if within is None else joined(new, within) if within else new
+
+
 def _moved(path: str, old: str, new: str) -> str:
     """Where something is after a root moved: in it, or beside it when it is gone from there."""
-    within = relative_to(path, old)
-    if within is not None:
-        return joined(new, within) if within else new
+    if relative_to(path, old) is not None:
+        return _followed(path, old, new)
     beside = relative_to(path, os.path.dirname(old))
     there = beside and joined(os.path.dirname(new), beside)
     return there if there and is_there(there) and not is_there(path) else path

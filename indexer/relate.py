@@ -10,22 +10,35 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from indexer.choose import Relation
-from indexer.groups import VERIFIED, Evidence, Judged, Kind, Linked, Member, Verdict
+from indexer.groups import VERIFIED, Evidence, Judged, Kind, Linked, Verdict
 
 CONFIRMED = (Evidence.PIXELS, Evidence.FILES, Evidence.PERSON)
 _WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
 
 
+class Pictured(Protocol):
+    """A content, or a file that holds it."""
+
+    @property
+    def content_id(self) -> int:
+        """The content."""
+
+    @property
+    def look(self) -> bytes:
+        """Equal for contents of equal pixels."""
+
+
 def relations(
-    members: Iterable[Member],
+    members: Iterable[Pictured],
     links: Sequence[Linked],
     judged: Sequence[Judged],
     *,
     kinds: Container[Kind] = VERIFIED,
     unconfirmed: bool = False,
-) -> Callable[[Member], Iterator[Relation]]:
+) -> Callable[[Pictured], Iterator[Relation]]:
     """A function that gives what relates to a member's content, nearest first.
 
     Args:
@@ -40,7 +53,7 @@ def relations(
     corrected = _corrected(links, judged, apart_looks, unconfirmed=unconfirmed)
     neighbours = _neighbours(link for link in corrected if link.kind in kinds)
 
-    def related(member: Member) -> Iterator[Relation]:
+    def related(member: Pictured) -> Iterator[Relation]:
         for other in contents[member.look] if member.look and Kind.SAME in kinds else ():  # no look: not read yet
             if other != member.content_id and _pair(other, member.content_id) not in apart_contents:
                 yield Relation(other, Kind.SAME, 0, Evidence.PIXELS)
@@ -51,7 +64,7 @@ def relations(
     return related
 
 
-def _contents_by_look(members: Iterable[Member]) -> dict[bytes, list[int]]:
+def _contents_by_look(members: Iterable[Pictured]) -> dict[bytes, list[int]]:
     found: dict[bytes, dict[int, None]] = defaultdict(dict)
     for member in members:
         found[member.look][member.content_id] = None

@@ -10,16 +10,16 @@ from indexer import match, reject, rejected, returned, store
 from indexer.asking import Place, protected
 from indexer.executors import local_pool
 from indexer.groups import Rejected, Returned, TakenIn
-from indexer.guarding import Guarding
 from indexer.locate import unfollowed
 from indexer.marks import sound_reason
 from indexer.opening import Path
 from indexer.plans import Plan
 from indexer.recipe import RECIPE
 from indexer.records import Tick, no_progress
+from indexer.scraping import Scraping
 
 
-class Remembering(Guarding):
+class Remembering(Scraping):
     """What should never be in the data set, and is recognised when it comes back."""
 
     def plan_rejection(self, *files: Path, reason: str, protect: Iterable[Place] = (), isolated: bool = False) -> Plan:

@@ -90,12 +90,6 @@ def rejected_json(found: Rejected) -> dict[str, Any]:
     }
 
 
-def returned_text(found: Sequence[Returned]) -> Iterator[str]:
-    """That files show what was rejected, and what to type; nothing when none does."""
-    if found:
-        yield f"{len(found):,} returned, which show what was rejected: imgindex prune --returned"
-
-
 def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
     """That files which stay for others show what was rejected; nothing when none does."""
     back = {one.file.file_id for one in found}
@@ -114,7 +108,7 @@ def taken_in_text(found: TakenIn) -> str:
 
 
 def index_text(report: IndexReport) -> Iterator[str]:
-    """What an index run found, in two lines."""
+    """What an index run found, in two lines, and what to type to hear more."""
     yield (
         f"{count_text(report.files, 'file')}: {report.new:,} new, {report.changed:,} changed, {report.moved:,} moved,"
         f" {report.unchanged:,} unchanged; {report.gone:,} gone, {report.unreadable:,} unreadable"
@@ -122,13 +116,31 @@ def index_text(report: IndexReport) -> Iterator[str]:
     matches = f", {count_text(report.matches, 'match')} found" if report.matches else ""
     again = f", {report.reread:,} read again and unchanged" if report.reread else ""
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
+    if report.returned:
+        yield f"{report.returned:,} returned, which show what was rejected: imgindex prune --returned"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
+    if report.new + report.changed and (report.label is not None or report.unchanged):
+        yield "To see what of this is new, and what was known: imgindex report"
+
+
+def batch_text(report: IndexReport) -> str:
+    """What a run over a batch of changes found, in a line."""
+    counts = {
+        "new": report.new,
+        "changed": report.changed,
+        "moved": report.moved,
+        "gone": report.gone,
+        "unreadable": len(report.unreadable_files),
+    }
+    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing new"
+    matches = f"; {count_text(report.matches, 'match')} found" if report.matches else ""
+    return f"{found}{matches}; {report.seconds:.1f} s"
 
 
 def index_json(report: IndexReport) -> dict[str, Any]:
-    """The counts of an index run as an object."""
-    return dict(report.counts)
+    """The counts of an index run, and its label, as an object."""
+    return {**report.counts, "label": report.label}
 
 
 def unreadable_text(files: Iterable[UnreadableFile]) -> Iterator[str]:
@@ -212,10 +224,14 @@ def history_text(runs: Iterable[RunSummary]) -> Iterator[str]:
         counts = ", ".join(f"{name} {value:,}" for name, value in run.counts.items() if value)
         state = counts if run.finished_ns else "interrupted"
         state += f"; {run.brought_back:,} brought back since" if run.brought_back else ""
+        state = f"{printable(run.label)}: {state}" if run.label is not None else state
         yield f"{run.run_id:>5}  {time_text(run.started_ns)}  {run.command:10}  {state}"
 
 
 def run_json(run: RunSummary) -> dict[str, Any]:
-    """A run as an object: `run`, `command`, `started`, `finished` (nanoseconds since 1970), `counts`, `brought_back`."""
+    """A run as an object: `run`, `command`, `started`, `finished`, `counts`, `brought_back`, `label`.
+
+    Times are nanoseconds since 1970.
+    """
     ends = {"run": run.run_id, "command": run.command, "started": run.started_ns, "finished": run.finished_ns}
-    return {**ends, "counts": dict(run.counts), "brought_back": run.brought_back}
+    return {**ends, "counts": dict(run.counts), "brought_back": run.brought_back, "label": run.label}

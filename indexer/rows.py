@@ -6,16 +6,18 @@ A card is a picture and what is written under it, fit to print. Each row begins 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from indexer.brought import Arrival, Brought, Tally
 from indexer.groups import Group, Kind, Member, Surplus
 from indexer.journal import is_indexed
 from indexer.moves import JournalEntry, MoveState
 from indexer.output import named
 from indexer.plans import Action
 from indexer.showing import RELATIONS, relation
+from indexer.tallies import OUTCOMES
 from indexer.text import bytes_text, count_text
 
 
@@ -102,7 +104,7 @@ def move_rows(entries: Sequence[JournalEntry], most: int) -> Iterator[Row]:
         entries: In the order in which they were done; what belongs to a picture has a smaller id than it.
         most: Cards in a row.
     """
-    owners = Counter(entry.owner_id for entry in entries if entry.action is not Action.REWRITE)
+    owners = Counter(entry.owner_id for entry in entries if entry.kind == "sidecar")
     pictures = filter(is_indexed, entries)
     for keeper, together in groupby(pictures, key=lambda entry: (entry.keeper, entry.keeper_digest)):
         found = tuple(together)
@@ -131,6 +133,30 @@ def role_of(entry: JournalEntry) -> str:
     if entry.state is MoveState.MOVED and entry.action in _LINKED:
         return f"now {_LINKED[entry.action]}"
     return _ROLES.get(entry.state, "interrupted")
+
+
+def arrival_rows(totals: Tally, examples: Mapping[Brought, Sequence[Arrival]]) -> Iterator[Row]:
+    """A row for each outcome of files that came, with some of them.
+
+    Args:
+        totals: How many there are.
+        examples: Those that are shown.
+    """
+    for outcome, some in examples.items():
+        count = totals.files[outcome]
+        shown = f", {len(some)} of them here" if count > len(some) else ""
+        yield Row(
+            title=f"{outcome}: {OUTCOMES[outcome]} ({count_text(count, 'file')}{shown})",
+            kinds=(str(outcome),),
+            cards=tuple(map(_arrived, some)),
+            rest=(),
+        )
+
+
+def _arrived(arrival: Arrival) -> Card:
+    fresh = arrival.outcome in {Brought.NEW, Brought.BETTER}
+    why = "" if arrival.known_as is None else f"as {named(arrival.known_as)}"
+    return Card(arrival.digest or b"", fresh, str(arrival.outcome), why, named(arrival.path), bytes_text(arrival.size))
 
 
 def kind_counts(rows: Iterable[Row]) -> dict[str, int]:

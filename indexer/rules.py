@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from indexer.errors import UsageError
 from indexer.groups import Member
 from indexer.patterns import matches, rank
-from indexer.plans import KeepKey, KeepTerm, Rules
+from indexer.plans import KeepKey, KeepTerm, Pattern, Rules
 
 FORMATS = ("PNG", "TIFF", "BMP", "DIB", "JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JXL", "GIF")
 """From the one to keep first: without loss, then by how widely they are read; GIF has but 256 colours."""
@@ -81,9 +81,12 @@ def area(member: Member, rules: Rules) -> int | None:
     Of places that lie in one another, the innermost counts; a list of files comes before all folders.
     """
     places = rules.within or rules.across
-    if not places:
-        return 0
-    met = [number for number, place in enumerate(places) if matches(place, member.full_path)]
+    return innermost(places, member.full_path) if places else 0
+
+
+def innermost(places: Sequence[Pattern], path: str) -> int | None:
+    """The number of the place that an absolute path counts to, as in `area`; None when it counts to none."""
+    met = [number for number, place in enumerate(places) if matches(place, path)]
     return max(met, key=lambda number: places[number].depth, default=None)
 
 

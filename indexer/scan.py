@@ -130,7 +130,7 @@ def listed(
     folders = defaultdict(set)
     for path in paths:
         folder, name = split(path)
-        if wanted(folder, name) and not _passed_over(folder, excluded):
+        if wanted(folder, name) and not passed_over(folder, excluded):
             folders[folder].add(name)
     for folder in sorted(folders, key=os.fsencode):
         try:
@@ -139,8 +139,13 @@ def listed(
             yield Unlisted(folder, _reason(error))
 
 
-def _passed_over(folder: str, excluded: Wanted | None) -> bool:
-    """True for a folder that `walk` would not enter, or that lies in one."""
+def passed_over(folder: str, excluded: Wanted | None) -> bool:
+    """True for a folder that `walk` would not enter, or that lies in one.
+
+    Args:
+        folder: Relative to the root.
+        excluded: As for `walk`.
+    """
     while folder:
         folder, name = split(folder)
         if _skipped(name) or (excluded and excluded(folder, name)):

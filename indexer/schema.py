@@ -152,6 +152,7 @@ content = Table(
     Column("views", LargeBinary, doc="hashes of parts of the picture, see views.py"),
     Column("look", LargeBinary, doc="equal for equal pixels"),
     Column("matched", ForeignKey("recipe.id"), doc="the recipe by which it was matched against all others, else NULL"),
+    Column("admitted", Boolean, nullable=False, server_default="0", doc="promised by a gate, and no file arrived yet"),
 )
 Index("content_look", content.c.look)
 Index("content_unmatched", content.c.id, sqlite_where=content.c.matched.is_(None))
@@ -220,10 +221,14 @@ arrival = Table(
     Column("path", PathText, nullable=False, doc="of a new or changed file, stored like choice.path"),
     Column("size", BigInteger, nullable=False),
     Column("content_id", ForeignKey("content.id"), doc="NULL when it could not be read"),
-    Column("outcome", Text, doc="records.Brought, NULL until its content was matched"),
-    Column("known_id", ForeignKey("content.id"), doc="the content that it is known as"),
+    Column("file_id", Integer, doc="while outcome is NULL: the row of the file; it may be gone"),
+    Column("outcome", Text, doc="brought.Brought, NULL until its content was matched"),
+    Column(
+        "known_id", ForeignKey("content.id"), doc="what it is known as; while outcome is NULL: itself when known before"
+    ),
 )
 Index("arrival_run", arrival.c.run_id)
+Index("arrival_content", arrival.c.content_id)
 Index("arrival_due", arrival.c.id, sqlite_where=arrival.c.outcome.is_(None))
 
 rejected = Table(

@@ -331,7 +331,10 @@ def quarantined_json(found: Quarantined) -> dict[str, Any]:
 
 
 def journalled_json(entry: JournalEntry) -> dict[str, Any]:
-    """A file that a run moved as an object: `run`, `state`, `action`, `kind`, `bytes`, `path`, `keeper`, `digest`."""
+    """A file that a run moved as an object.
+
+    Its keys: `run`, `state`, `action`, `kind`, `bytes`, `path`, `becomes` (for a `rename`), `keeper`, `digest`.
+    """
     return {
         "run": entry.run_id,
         "state": entry.state,
@@ -339,6 +342,7 @@ def journalled_json(entry: JournalEntry) -> dict[str, Any]:
         "kind": entry.kind,
         "bytes": entry.stamp.size,
         "path": shown(entry.full_path),
+        "becomes": shown(entry.payload_path) if entry.action is Action.RENAME else None,
         "keeper": shown(entry.keeper) if entry.keeper_digest else None,
         "digest": entry.digest.hex(),
     }

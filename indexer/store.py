@@ -23,7 +23,7 @@ from indexer.records import (
     UnreadableFile,
     signed64,
 )
-from indexer.schema import content, file, folder, match, recipe, thumbnail
+from indexer.schema import arrival, content, file, folder, journal, match, recipe, rejected, thumbnail
 
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
@@ -149,6 +149,31 @@ def keep_contents(tx: Connection, decoded: Sequence[Fingerprinted], recipe_id: i
     """Stores contents with their thumbnails, whatever files they are in."""
     execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
     execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+
+
+def release_content(tx: Connection, digest: bytes) -> bool:
+    """Forgets a content that was admitted and is in no file; False when there is none, or it is known for another reason.
+
+    Its row stays, without anything by which it could be found: ids that are given once must not be given again, as a gate
+    takes those that it has seen for read.
+    """
+    elsewhere = (
+        select(file.c.id).where(file.c.content_id == content.c.id),
+        select(match.c.a_id).where(or_(match.c.a_id == content.c.id, match.c.b_id == content.c.id)),
+        select(arrival.c.id).where(or_(arrival.c.content_id == content.c.id, arrival.c.known_id == content.c.id)),
+        select(journal.c.id).where(journal.c.digest == digest),
+        select(rejected.c.digest).where(rejected.c.digest == digest),
+    )
+    unknown = (~query.exists() for query in elsewhere)
+    query = select(content.c.id).where(content.c.digest == digest, content.c.matched.is_(None), *unknown)
+    content_id = tx.execute(query).scalar()
+    if content_id is None:
+        return False
+    nothing = dict.fromkeys(("dhash", "phash", "width", "height", "format", "mode", "detail", "views", "look"))
+    gone = {"digest": f"released {content_id}".encode(), "size": 0, "unreadable": "released"}
+    tx.execute(delete(thumbnail).where(thumbnail.c.content_id == content_id))
+    tx.execute(update(content).where(content.c.id == content_id).values(**nothing, **gone))
+    return True
 
 
 def contents_after(tx: Connection, recipe_id: int | None, after: int, limit: int) -> list[tuple[int, Fingerprinted]]:

@@ -208,7 +208,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def partial_name(entry: JournalEntry) -> str:
     """What a copy is called until it is complete: no picture's name, nobody else's, and known to `recover`."""
-    return f".imgindex-{os.path.basename(entry.quarantine)}-{entry.payload}.part"
+    return f".imgindex-{os.path.basename(entry.quarantine)}-{os.path.basename(entry.payload)}.part"
 
 
 def same_but_ctime(left: Stamp, right: Stamp) -> bool:

@@ -6,20 +6,35 @@ Deeds are taken back in the reverse order. What comes with a picture comes back 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from indexer import ledger, rejects
+from indexer import ledger, queries, rejects
 from indexer.database import Database
-from indexer.deeds import came_back, found_back, take_back
+from indexer.deeds import came_back, found_back, hindrance, take_back
 from indexer.diff import is_unsettled
 from indexer.errors import UsageError
-from indexer.journal import BATCH, batches, entry_of, finished, is_indexed, sync, told, write_states
+from indexer.journal import (
+    BATCH,
+    batches,
+    entry_of,
+    finished,
+    is_indexed,
+    is_replacement,
+    sync,
+    told,
+    write_states,
+)
 from indexer.manifest import manifests_at, read_manifest
 from indexer.moves import JournalEntry, Moved, MoveReport, MoveState
-from indexer.plans import Refused
+from indexer.plans import Action, Refused
+from indexer.quarantine import has_payload
 from indexer.records import Stamp, Tick, no_progress
 
 Answer = tuple[JournalEntry, Stamp | Refused | None]
+Others = Callable[[JournalEntry], Sequence[JournalEntry]]
+"""Gives what else was done together with a file that took the place of another."""
 
 
 def undo(database: Database, run_id: int | None = None, tick: Tick = no_progress) -> MoveReport:
@@ -45,7 +60,7 @@ def undo(database: Database, run_id: int | None = None, tick: Tick = no_progress
     tick("bring back", 0, total)
     for entries in _pages(database, chosen):
         write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.RETURNING))
-        answers = list(_taken_back(entries, refused))
+        answers = list(_taken_back(entries, refused, partial(_others, database)))
         sync(entries)
         _write_returned(database, answers)
         done += _report(answers)
@@ -71,9 +86,10 @@ def undo_from_manifest(path: str, tick: Tick = no_progress) -> MoveReport:
     tick("bring back", 0, total)
     for entries in manifests:
         refused: set[int] = set()
+        deeds = _by_picture(entries)
         away = list(_away(entries))  # before the first is taken back, which could make others look as if they were
         for batch in batches(away):
-            answers = list(_taken_back(batch, refused))
+            answers = list(_taken_back(batch, refused, partial(_others_in, deeds)))
             sync(batch)
             done += _report(answers)
             tick("bring back", sum(entry.owner_id is None for entry in batch), total)
@@ -93,30 +109,55 @@ def _away(entries: Sequence[JournalEntry]) -> Iterator[JournalEntry]:
 
 
 def _pages(database: Database, run_id: int) -> Iterator[list[JournalEntry]]:
-    """The entries of a run that can be taken back, the latest first, a batch at a time."""
+    """The entries of a run that can be taken back, the latest first, a batch at a time, all of a picture's in one."""
     before = None
     while True:
         with database.reading() as tx:
             rows = ledger.journal_entries(tx, run_id=run_id, states=[MoveState.MOVED], before=before, limit=BATCH)
         if not rows:
             return
+        last = rows[-1].owner_id or rows[-1].id
+        whole = [row for row in rows if (row.owner_id or row.id) != last] if len(rows) == BATCH else []
+        rows = whole or rows
         before = rows[-1].id
         yield [entry_of(database, row) for row in rows]
 
 
-def _taken_back(entries: Iterable[JournalEntry], refused: set[int]) -> Iterator[Answer]:
+def _others(database: Database, entry: JournalEntry) -> list[JournalEntry]:
+    with database.reading() as tx:
+        rows = ledger.journal_entries(tx, run_id=entry.run_id, states=MoveState, owner_id=entry.owner_id)
+    return [entry_of(database, row) for row in rows if row.id != entry.entry_id]
+
+
+def _by_picture(entries: Iterable[JournalEntry]) -> dict[int, list[JournalEntry]]:
+    """All that was done for each picture, by the id of its entry."""
+    deeds: dict[int, list[JournalEntry]] = defaultdict(list)
+    for entry in entries:
+        deeds[entry.owner_id or entry.entry_id].append(entry)
+    return deeds
+
+
+def _others_in(deeds: Mapping[int, Sequence[JournalEntry]], entry: JournalEntry) -> list[JournalEntry]:
+    return [one for one in deeds[entry.owner_id or entry.entry_id] if one.entry_id != entry.entry_id]
+
+
+def _taken_back(entries: Iterable[JournalEntry], refused: set[int], others: Others) -> Iterator[Answer]:
     """Takes deeds back; what belongs to a picture that cannot come back stays, too.
 
     Args:
         entries: The latest first, so that pictures come before what comes with them.
         refused: Ids of pictures that did not come back; added to.
+        others: As said there.
     """
     for entry in entries:
-        if entry.owner_id in refused:
+        if {entry.owner_id, entry.entry_id} & refused:
             yield entry, Refused(entry.full_path, "it stays with its picture")
             continue
-        answer = found_back(entry) or take_back(entry)
-        if isinstance(answer, Refused):  # what a refused caption was merged into may be all that is left of it
+        hindered = hindrance(entry, others(entry)) if is_replacement(entry) else None
+        answer = found_back(entry) or hindered or take_back(entry)
+        gone = entry.action is Action.RENAME and not has_payload(entry)  # then nothing is in the way of the rest
+        if isinstance(answer, Refused) and not gone:
+            # what a refused caption was merged into may be all that is left of it
             refused.add(entry.entry_id if entry.owner_id is None else entry.owner_id)
         yield entry, answer
 
@@ -125,14 +166,18 @@ def _write_returned(database: Database, answers: Sequence[Answer]) -> None:
     """Writes down which files came back, puts the rows of pictures in place, and takes back the marks of rejected ones."""
     now_ns = time.time_ns()
     with database.writing(durable=True) as tx:
+        bases = database.bases(queries.roots(tx))
         for entry, answer in answers:
             if isinstance(answer, Refused):
                 ledger.journal_set(tx, {entry.entry_id: MoveState.MOVED})
                 continue
             ledger.journal_set(tx, {entry.entry_id: MoveState.RESTORED})
+            unsettled = answer is not None and is_unsettled(answer.mtime_ns, answer.ctime_ns, now_ns)
             if is_indexed(entry) and answer is not None:
-                unsettled = is_unsettled(answer.mtime_ns, answer.ctime_ns, now_ns)
                 ledger.remember_path(tx, entry, answer, unsettled=unsettled)
+            if is_replacement(entry) and answer is not None:
+                places, former = (entry.payload_path, entry.full_path), entry.extra.get("file_id")
+                ledger.relocate_path(tx, bases, places, answer, unsettled=unsettled, file_id=former)
         rejects.release(tx, (entry for entry, answer in answers if not isinstance(answer, Refused)))
 
 

@@ -41,6 +41,16 @@ def vetted_outcome(task: Task, outcome: object) -> Outcome | None:
         return None
 
 
+def vetted_gain(key: int, answer: object) -> tuple[int, float | None] | None:
+    """What a worker says of a pair of pictures, None when that is nothing that looking at this pair can give."""
+    if not isinstance(answer, tuple) or len(answer) != 2 or answer[0] != key:
+        return None
+    gain = answer[1]
+    if gain is None:
+        return key, None
+    return (key, float(gain)) if isinstance(gain, float) and is_measure(gain) else None
+
+
 def _outcome(file_id: int, given: object) -> Outcome:
     """An outcome made of what is sound in another one.
 

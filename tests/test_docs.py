@@ -47,7 +47,10 @@ def test_readme_names_every_command() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each `--option` behind a command is one of that command."""
-    commands = "index|dups|prune|review|conflicts|leaks|similar|check|decide|reject|undo|purge|status|history|demo"
+    commands = (
+        "index|report|dups|prune|upgrades|review|conflicts|leaks|similar|check|decide|reject|undo|purge|status|history"
+        "|demo"
+    )
     calls = rf"imgindex ({commands})\b([^\n`|]*)"
     for command, rest in re.findall(calls, page.read_text()):
         run([command, "--help"])

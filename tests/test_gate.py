@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sqlite3
+import stat
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from sqlalchemy import event
 from support import make_photos
 
-from indexer import Index, standing
+from indexer import Index, matches, standing
 from indexer.candidates import Hashes
+from indexer.closeup import judge_batch
 from indexer.drawing import drawn, encoded
 from indexer.entry import run
-from indexer.errors import NoIndexError
-from indexer.groups import Answer, Evidence, Kind
+from indexer.errors import ImgindexError, NoIndexError
+from indexer.executors import Inline
+from indexer.gate import Gate
+from indexer.groups import PRUNED, Answer, Evidence, Kind
 from indexer.hamming import oriented
+from indexer.incoming import as_files
+from indexer.lock import lock_path, locked
+from indexer.recipe import LOW_DETAIL
+from indexer.records import Health
 from indexer.standing import Standing
 from indexer.views import SIGN_WORDS, WORDS
 
@@ -81,6 +96,34 @@ def test_pictures_with_nothing_on_them_are_known_by_their_pixels_alone(indexed: 
 
     assert red.kind is Kind.SAME
     assert blue.is_new
+
+
+def test_a_picture_that_is_known_in_several_ways_is_known_in_the_best(indexed: Index, photos: Path) -> None:
+    """As the same rather than as mirrored, as a copy rather than as the same; of equals as the one that was there first."""
+    mirrored, copy = photos / "mirrored.jpg", photos / "again.jpg"
+    mirrored.write_bytes(encoded(ImageOps.mirror(drawn(PHOTO))))
+    copy.write_bytes((photos / "a" / "4.jpg").read_bytes() + b"more")
+    indexed.update(photos, jobs=0)
+    kinds = ["flipped", "same", "bytes"]
+
+    with indexed.gate(kinds=kinds, jobs=0) as gate:
+        answers = [gate.check(picture) for picture in (resized(PHOTO), mirrored, copy)]
+
+    assert [(answer.kind, answer.path) for answer in answers] == [
+        (Kind.SAME, str(photos / "a" / "4.jpg")),
+        (Kind.BYTES, str(mirrored)),
+        (Kind.BYTES, str(copy)),
+    ]
+
+
+def test_pictures_with_nothing_on_them_are_told_from_others_beside_them(indexed: Index) -> None:
+    """In one batch, what is near one is not taken for what is near another."""
+    flat = encoded(Image.new("RGB", (90, 90), "blue"), "PNG")
+
+    with indexed.gate(jobs=0) as gate:
+        answers = list(gate.check_all([flat, resized(PHOTO), flat, resized(77)]))
+
+    assert [answer.kind for answer in answers] == [None, Kind.SAME, None, None]
 
 
 def test_pictures_that_differ_by_a_speck_are_both_admitted(indexed: Index) -> None:
@@ -165,6 +208,176 @@ def test_what_another_process_admitted_is_known_at_once(indexed: Index) -> None:
 
         assert second.admit(resized(30)).kind is Kind.SAME
         assert second.check(encoded(drawn(30))).kind is Kind.BYTES
+
+
+def test_a_released_picture_is_new_to_whoever_asks_next(indexed: Index) -> None:
+    """By bytes and by looks, also to a gate that knew it already; then it is admitted once, as ever."""
+    picture = encoded(drawn(30))
+    with indexed.gate(jobs=0) as first, Index(indexed.path).gate(jobs=0) as second:
+        answer = first.admit(picture)
+        assert answer.digest
+        assert second.check(resized(30)).kind is Kind.SAME
+
+        assert first.release(answer.digest)
+        assert not first.release(answer.digest)
+        assert [second.check(resized(30)).is_new, first.check(resized(30)).is_new] == [True, True]
+        assert second.admit(picture).is_new
+        assert (first.admit(picture).kind, first.admit(resized(30)).kind) == (Kind.BYTES, Kind.SAME)
+
+
+def test_what_is_admitted_after_a_release_is_known_to_all_gates(indexed: Index) -> None:
+    """Also to one that read of the released picture: no id is given twice."""
+    with indexed.gate(jobs=0) as first, Index(indexed.path).gate(jobs=0) as second:
+        answer = first.admit(encoded(drawn(30)))
+        second.check(resized(30))
+        first.release(answer.digest or b"")
+        first.admit(encoded(drawn(31)))
+
+        assert second.check(resized(31)).kind is Kind.SAME
+
+
+def test_only_what_was_admitted_and_never_stored_is_released(indexed: Index, photos: Path) -> None:
+    """Not what has a file, had one, was pruned or rejected, is unknown, or resembles a file that came since."""
+    stored, copied, twin, lost = (encoded(drawn(number)) for number in (30, 31, 32, 33))
+    with indexed.gate(jobs=0) as gate:
+        answers = [gate.admit(picture) for picture in (stored, copied, twin, lost)]
+        digests = [answer.digest or b"" for answer in answers]
+        for name, data in (("30.jpg", stored), ("31.jpg", copied), ("31 again.jpg", copied), ("32.webp", resized(32))):
+            (photos / name).write_bytes(data)
+        indexed.update(photos, jobs=0)
+        (photos / "30.jpg").unlink()
+        indexed.update(photos, jobs=0)
+        indexed.carry_out(indexed.plan())
+        (photos / "31.jpg").unlink(missing_ok=True)
+        (photos / "31 again.jpg").unlink(missing_ok=True)
+        indexed.update(photos, jobs=0)
+
+        assert [gate.release(digest) for digest in (*digests, bytes(32))] == [False, False, False, True, False]
+        assert [gate.check(picture).is_new for picture in (stored, copied, twin, lost)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "INSERT INTO rejected VALUES (:digest, 'wrong', 1)",
+        "INSERT INTO arrival (run_id, path, size, content_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
+        "INSERT INTO arrival (run_id, path, size, known_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
+    ],
+    ids=["rejected", "a scrape brought it", "a scrape brought what it shows"],
+)
+def test_what_the_index_remembers_otherwise_is_not_released(indexed: Index, reason: str) -> None:
+    """One reason is enough."""
+    with indexed.gate(jobs=0) as gate:
+        digest = gate.admit(encoded(drawn(30))).digest
+        with sqlite3.connect(indexed.path) as db:
+            db.execute(reason, {"digest": digest})
+        db.close()
+
+        assert digest
+        assert not gate.release(digest)
+
+
+def test_an_index_with_released_pictures_is_sound(indexed: Index, photos: Path, tmp_path: Path) -> None:
+    """Nothing is wrong with it, runs go on, and another index takes none of them in."""
+    picture = encoded(drawn(30))
+    with indexed.gate(jobs=0) as gate:
+        for _time in range(2):
+            assert gate.release(gate.admit(picture).digest or b"")
+    (photos / "30.jpg").write_bytes(picture)
+
+    assert indexed.update(photos, jobs=0).new == 1
+    assert {found.health for found in indexed.examine() if found.about in {"database", "index"}} <= {
+        Health.FINE,
+        Health.NOTE,
+    }
+    other = Index(tmp_path / "other.db")
+    other.update(photos / "a", jobs=0)
+    assert other.merge(indexed.path).contents == 4
+    assert other.check(picture).kind is Kind.BYTES
+
+
+def test_a_comparison_that_costs_its_worker_makes_nothing_known(indexed: Index) -> None:
+    """The picture is new as far as one can tell; the gate goes on."""
+
+    class Losing(Inline):
+        def submit(self, function: Callable[..., object], /, *arguments: object) -> Future[Any]:
+            if function is not judge_batch:
+                return super().submit(function, *arguments)
+            lost: Future[Any] = Future()
+            lost.set_exception(BrokenExecutor())
+            return lost
+
+    with indexed._reading() as database:
+        gate = Gate(database, indexed._writing, Losing(), PRUNED)
+
+        assert [answer.is_new for answer in gate.check_all([resized(PHOTO), resized(77)])] == [True, True]
+
+
+def test_pictures_given_as_bytes_leave_no_files(
+    indexed: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They lie in the folder for temporary files meanwhile, readable by nobody else; when they cannot, that is said."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+
+    with as_files([b"one", tmp_path / "two", b"three"]) as paths:
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in spool.iterdir()]
+        (spool / "three").symlink_to("nowhere")
+        Path(paths[2]).unlink()
+
+        assert (Path(paths[0]).read_bytes(), paths[1], modes) == (b"one", str(tmp_path / "two"), [0o600, 0o600])
+    assert [path.name for path in spool.iterdir()] == ["three"]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no"))
+    with pytest.raises(ImgindexError, match=r"cannot write to '.*/no': No such file or directory"):
+        indexed.check(resized(1))
+
+
+def test_the_lock_names_its_holder_after_each_other(indexed: Index) -> None:
+    """A gate that takes it again finds its own name there; another's is replaced."""
+    lock = Path(lock_path(indexed.path))
+    with indexed.gate(jobs=0) as gate:
+        gate.admit(encoded(drawn(30)))
+        own, written = lock.read_text(), lock.stat().st_mtime_ns
+        gate.admit(encoded(drawn(31)))
+        untouched = lock.stat().st_mtime_ns
+        lock.write_text("process 1: another, whose name is far longer than that of this one" * 20)
+        gate.admit(encoded(drawn(32)))
+
+    assert own.startswith(f"process {os.getpid()}: ")
+    assert untouched == written
+    assert lock.read_text() == own
+
+
+def test_admit_waits_for_another_run_and_check_does_not(indexed: Index) -> None:
+    """A scraper does not end as somebody prunes."""
+    with indexed.gate(jobs=0) as gate, ThreadPoolExecutor() as threads:
+        with locked(indexed.path):
+            assert gate.check(resized(30)).is_new
+            waiting = threads.submit(gate.admit, resized(30))
+            assert not wait([waiting], timeout=0.5).done
+
+        assert waiting.result(timeout=30).is_new
+
+
+def test_settings_say_nothing_to_a_gate(indexed: Index) -> None:
+    """What is known depends on the call alone; not even nonsense beside the index stops a scraper."""
+    (Path(indexed.path).parent / "imgindex.toml").write_text("kinds = nonsense")
+
+    assert indexed.check(resized(30)).is_new
+
+
+def test_new_hashes_are_read_by_id(indexed: Index) -> None:
+    """Nearly all contents have one recipe: by that, each admitted picture would cost a look at all of them."""
+    asked: list[tuple[str, Any]] = []
+    with indexed._reading() as database, database.reading() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
+        ids = matches.hash_rows(tx, 1, LOW_DETAIL, after=4).ids
+        statement, values = asked[-1]
+        how = [row[3] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    assert sorted(ids) == [5, 6]
+    assert how[0] == "SEARCH content USING INTEGER PRIMARY KEY (rowid>?)"
 
 
 ADMIT = """

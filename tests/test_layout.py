@@ -16,10 +16,26 @@ STORIES = [
     for name in (
         *("index", "match", "batches", "find", "similar", "decide", "demo", "thumbnails", "annotate", "journal"),
         *("plan", "merging", "replay", "review", "reviewed", "prune", "undo", "purge", "recover", "check_quarantine"),
-        *("doctor", "leaks", "gate", "beside", "rehome", "merge", "reject", "rejected", "returned"),
+        *(
+            "doctor",
+            "leaks",
+            "gate",
+            "beside",
+            "rehome",
+            "merge",
+            "reading",
+            "assess",
+            "scrapes",
+            "upgrades",
+            "reject",
+            "rejected",
+            "returned",
+            "watch",
+        ),
     )
 ]
 STATEMENTS = (
+    "arrivals.py",
     "choices.py",
     "queries.py",
     "roots.py",
@@ -36,6 +52,7 @@ TRANSACTIONS = (
     "index.py",
     "match.py",
     "admit.py",
+    "assess.py",
     "batches.py",
     "find.py",
     "prune.py",

@@ -17,7 +17,7 @@ from support import aged, make_photos, tree
 from indexer import Index
 from indexer.drawing import drawn, encoded
 from indexer.entry import run
-from indexer.errors import UsageError
+from indexer.errors import SafetyError, UsageError
 
 SPLITS = ["--split", "train=set/train", "--split", "test=set/test"]
 Pairs = set[tuple[str, str, str]]
@@ -208,6 +208,67 @@ def test_of_two_unpinned_splits_the_first_keeps_its_picture(drawings: Callable[.
     assert {*tree(tmp_path / "set")} == {"val/b.jpg", "train/own.jpg", "test/own.jpg"}
 
 
+def in_classes(tmp_path: Path, **files: int) -> Index:
+    """Indexes drawn pictures: `val__cat__1=5` is drawing 5 as val/cat/1.jpg, of 30 others in train/dog."""
+    everything = {**files, **{f"train__dog__own{number}": 100 + number for number in range(30)}}
+    for name, number in everything.items():
+        path = tmp_path / "set" / f"{name.replace('__', '/')}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(drawn(number)))
+        aged(path)
+    index = Index(tmp_path / "imgindex.db")
+    index.update(tmp_path / "set", jobs=0)
+    return index
+
+
+FIX = ["--pin", "test", "--fix", "--yes", "--quiet"]
+
+
+def test_a_fix_that_would_take_most_of_a_split_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though it is a small share of all files: three of the four of val; until --max-share confirms it."""
+    monkeypatch.chdir(tmp_path)
+    shared = {f"{split}__{number}": number for split in ("val", "test") for number in range(3)}
+    in_classes(tmp_path, **shared, val__own=50)
+    splits = ["--split", "train=set/train", "--split", "val=set/val", "--split", "test=set/test"]
+    before = tree(tmp_path / "set")
+
+    dry = run(["leaks", *splits, *FIX[:-2]])
+    told = capsys.readouterr().err
+    refused = run(["leaks", *splits, *FIX])
+    error = capsys.readouterr().err
+
+    assert (dry, refused) == (10, 4)
+    assert "with --yes, this would be refused: the plan would take 3 of the 4 pictures of the split 'val' (75%)" in told
+    assert "the plan would take 3 of the 4 pictures of the split 'val' (75%)" in error
+    assert "--max-share 0.75" in error
+    assert tree(tmp_path / "set") == before
+    assert run(["leaks", *splits, *FIX, "--max-share", "0.75"]) == 0
+    assert {name for name in tree(tmp_path / "set") if name.startswith("val")} == {"val/own.jpg"}
+
+
+def test_a_fix_that_would_leave_nothing_of_a_class_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both cats of train, of 32 pictures; half of a class may go, and folders are no classes when that is said."""
+    monkeypatch.chdir(tmp_path)
+    cats = {f"{split}__cat__{number}": number for split in ("train", "test") for number in range(2)}
+    index = in_classes(tmp_path, **cats, train__cow__1=60, train__cow__2=61, test__cow__1=60)
+    splits = {"train": tmp_path / "set" / "train", "test": tmp_path / "set" / "test"}
+
+    assert run(["leaks", *SPLITS, *FIX]) == 4
+    error = capsys.readouterr().err
+    assert "the plan would leave no picture of the class 'cat' in the split 'train'" in error
+    assert "--max-share 1\n" in error
+    with pytest.raises(SafetyError, match="no picture of the class 'cat'"):
+        index.carry_out(index.leak_plan(splits, "test"))
+    assert run(["leaks", *SPLITS, *FIX, "--no-class-folders"]) == 0
+    assert {*tree(tmp_path / "set" / "train")} == {"cow/2.jpg", *(f"dog/own{number}.jpg" for number in range(30))}
+    assert run(["undo"]) == 0
+    assert run(["leaks", *SPLITS, *FIX, "--max-share", "1"]) == 0
+
+
 @pytest.fixture
 def yolo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One folder of images with labels beside it, and a list for each split; 1.jpg of train is 9.jpg of test."""
@@ -337,6 +398,17 @@ def test_what_makes_no_sense_is_refused(
     assert words in capsys.readouterr().err
 
 
+def test_plan_for_python_takes_the_kinds_that_it_is_given(drawings: Callable[..., Index], tmp_path: Path) -> None:
+    """All of them when it is given none."""
+    index = drawings(train__a=1, test__b=1, train__c=2)
+    (tmp_path / "set" / "test" / "c.jpg").write_bytes(encoded(ImageOps.mirror(drawn(2))))
+    index.update("set", jobs=0)
+    splits = {"train": "set/train", "test": "set/test"}
+
+    assert len(index.leak_plan(splits, "test").moves) == 2
+    assert len(index.leak_plan(splits, "test", kinds=["bytes"]).moves) == 1
+
+
 def test_plan_for_python_needs_a_split_that_exists(drawings: Callable[..., Index]) -> None:
     """As the command."""
     index = drawings(train__a=1, test__b=1)
@@ -344,5 +416,6 @@ def test_plan_for_python_needs_a_split_that_exists(drawings: Callable[..., Index
     assert [
         move.surplus.member.path for move in index.leak_plan({"train": "set/train", "test": "set/test"}, "test").moves
     ] == ["train/a.jpg"]
+    assert index.leak_plan({"train": "set/train", "test": "set/test"}, "test", protect=["set/train/a.jpg"]).moves == ()
     with pytest.raises(UsageError, match="no split 'val'"):
         index.leak_plan({"train": "set/train", "test": "set/test"}, "val")

@@ -8,8 +8,9 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add a column and two tables."""
+    """Add two columns and two tables."""
     op.add_column("run", sa.Column("label", sa.Text))
+    op.add_column("content", sa.Column("admitted", sa.Boolean, nullable=False, server_default="0"))
     op.create_table(
         "arrival",
         sa.Column("id", sa.Integer, nullable=False),
@@ -17,6 +18,7 @@ def upgrade() -> None:
         sa.Column("path", sa.String, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("content_id", sa.Integer),
+        sa.Column("file_id", sa.Integer),
         sa.Column("outcome", sa.Text),
         sa.Column("known_id", sa.Integer),
         sa.PrimaryKeyConstraint("id"),
@@ -25,6 +27,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_id"], ["content.id"]),
     )
     op.create_index("arrival_run", "arrival", ["run_id"])
+    op.create_index("arrival_content", "arrival", ["content_id"])
     op.create_index("arrival_due", "arrival", ["id"], sqlite_where=sa.text("outcome IS NULL"))
     op.create_table(
         "rejected",

@@ -1,9 +1,12 @@
-"""The fixture by which hazard tests record their faults; `tests/conftest.py` collects and prints them."""
+"""Fixtures of hazard tests: a record of their faults, which `tests/conftest.py` prints, and commands that start at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from score import RECORDER, Faults
+from warm import Run, commands
 
 
 @pytest.fixture
@@ -12,3 +15,10 @@ def fault(request: pytest.FixtureRequest) -> Faults:
     recorder = Faults()
     request.node.stash[RECORDER] = recorder
     return recorder
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Run]:
+    """Runs commands under strace, without the time that starting takes; see `warm.py`."""
+    with commands() as run:
+        yield run

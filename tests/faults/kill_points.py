@@ -13,6 +13,9 @@ everything is undone, and the data set is indexed again. After each fault it mus
     I1  every content that existed exists, under the root or in the quarantine; after a prune, each picture under the root
     I3  after recovery and undo, paths, bytes, permission bits and modification times are those of the beginning
     I4  the index equals the disk: a new run finds nothing new or gone, the quarantine is empty and nothing else is left
+
+In another data set, some pictures came in a larger version later. After recovery, each of these was put in place with its
+captions, or is where it came; never something between.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,6 +35,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support import Tree, aged, make_photos, tree
+from upgrading import put, shrunk
+from warm import Ended, Run, commands
 
 from indexer import Index
 from indexer.drawing import drawn, encoded
@@ -57,16 +62,29 @@ COMMANDS = {
     "link": ("prune", "--yes", "--link", "hard"),
     "undo of links": ("undo",),
     "symlink": ("prune", "--yes", "--link", "symlink"),
+    "upgrades": ("upgrades", "--yes", "--jobs", "0"),
+    "undo of upgrades": ("undo",),
     "reject": ("reject", "{photos}/a/0.jpg", "{photos}/b/5.jpg", "--reason", "wrong", "--yes"),
     "undo of reject": ("undo",),
     "returned": ("prune", "--returned", "--yes"),
 }
 """`recover` is an `index` after a prune that was killed half-way."""
-MOST = {"index": 5, "prune": 16, "undo": 10, "purge": 4, "recover": 6, "link": 6, "undo of links": 5, "symlink": 3}
-MOST |= {"reject": 8, "undo of reject": 5, "returned": 4}
+MOST = {
+    "index": 5,
+    "prune": 16,
+    "undo": 10,
+    "purge": 4,
+    "recover": 6,
+    "link": 6,
+    "undo of links": 5,
+    "symlink": 3,
+    "upgrades": 10,
+    "undo of upgrades": 8,
+    "reject": 8,
+    "undo of reject": 5,
+    "returned": 4,
+}
 """Kill points of each command in the short form, spread evenly over its calls."""
-SKIPPED_OPENS = 0.95
-"""This share of the `openat` calls is the interpreter loading its modules: only the last ones are the command's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +116,19 @@ def survey(*, every: bool, faults: Sequence[str] = ("KILL",), thinned: int = 1) 
         faults: Keys of `FAULTS`.
         thinned: Only each so-many-th of a sample.
     """
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, commands() as run:
         for command in COMMANDS:
             base = Path(place) / f"{command.replace(' ', '-')}-base"
-            original = _prepare(base, command)
-            for number, (system_call, at) in enumerate(_points(base, command, every=every)[::thinned]):
+            original = _prepare(run, base, command)
+            for number, (system_call, at) in enumerate(_points(run, base, command, every=every)[::thinned]):
                 for fault in faults if every else [faults[number % len(faults)]]:
                     work = Path(place) / "work"
                     shutil.rmtree(work, ignore_errors=True)
                     shutil.copytree(base, work, symlinks=True, copy_function=_copy)
-                    done = _injected(work, command, fault, system_call, at)
-                    if fault != "KILL" or done.returncode in {-9, 137}:
+                    done = _injected(run, work, command, fault, system_call, at)
+                    if fault != "KILL" or done.returncode == -signal.SIGKILL:
                         point = command, fault, system_call, at
-                        yield _judge(work, original, point, clear=b"Traceback" not in done.stderr)
+                        yield _judge(work, original, point, clear="Traceback" not in done.stderr)
 
 
 def score(faults: list[Fault]) -> str:
@@ -126,8 +144,10 @@ def _copy(source: str, target: str) -> None:
     shutil.copy2(source, target)
 
 
-def _prepare(base: Path, command: str) -> Tree:
+def _prepare(run: Run, base: Path, command: str) -> Tree:
     """The data set, indexed, and in the state in which the command finds it."""
+    if command in _UPGRADES:
+        return _prepare_upgrades(base, command)
     photos = make_photos(base / "photos")
     for number in range(5):
         source = photos / "ab"[number % 2] / f"{number}.jpg"
@@ -149,23 +169,61 @@ def _prepare(base: Path, command: str) -> Tree:
     if command in {"undo", "purge"}:
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
     if command == "recover":
-        _injected(base, "prune", "KILL", "renameat2", 5)
+        _injected(run, base, "prune", "KILL", "renameat2", 5)
     if command in {"undo of reject", "returned"}:
         index.carry_out(_rejection(index, photos))
     return original
 
 
+_UPGRADES = ("upgrades", "undo of upgrades")
+_CAME = {0: "jpg", 1: "png", 4: "webp"}
+"""Numbers of drawn pictures that came in a larger version, and its format; the first brings a caption that is there."""
+
+
+def _prepare_upgrades(base: Path, command: str) -> Tree:
+    """Small pictures, and then larger ones, one with a caption that the small one has, one with one that it lacks."""
+    photos, index = base / "photos", Index(base / "imgindex.db")
+    for number in (*_CAME, 5):
+        put(photos / f"cat/{number}.jpg", shrunk(number), caption="a cat\n" if number != 4 else None)
+    (photos / "cat/1.jpg.xmp").write_text("<x/>")
+    index.update(photos, jobs=0)
+    for number, ending in _CAME.items():
+        put(photos / f"new/{number}.{ending}", drawn(number), {"jpg": "JPEG"}.get(ending, ending.upper()))
+    for number in (0, 4):
+        (photos / f"new/{number}.txt").write_text("a cat\n")
+    index.update(photos, jobs=0)
+    original = tree(photos)
+    if command != "upgrades":
+        index.upgrade(index.upgrades(jobs=0))
+    return original
+
+
+def _halves(photos: Path) -> int:
+    """How many upgrades are neither done nor undone."""
+    names = {str(path.relative_to(photos)) for path in photos.rglob("*") if path.is_file()}
+    before = {
+        0: {"cat/0.jpg", "cat/0.txt", "new/0.jpg", "new/0.txt"},
+        1: {"cat/1.jpg", "cat/1.txt", "cat/1.jpg.xmp", "new/1.png"},
+        4: {"cat/4.jpg", "new/4.webp", "new/4.txt"},
+    }
+    after = {
+        0: {"cat/0.jpg", "cat/0.txt"},
+        1: {"cat/1.png", "cat/1.txt", "cat/1.png.xmp"},
+        4: {"cat/4.webp", "cat/4.txt"},
+    }
+    found = {number: {name for name in names if f"/{number}." in name} for number in _CAME}
+    return sum(found[number] not in (before[number], after[number]) for number in _CAME)
+
+
 def _arguments(work: Path, command: str) -> list[str]:
     words = [word.replace("{photos}", str(work / "photos")) for word in COMMANDS[command]]
-    return [sys.executable, "-m", "indexer", *words, "--quiet", "--db", str(work / "imgindex.db")]
+    return [*words, "--quiet", "--db", str(work / "imgindex.db")]
 
 
-def _points(base: Path, command: str, *, every: bool) -> list[tuple[str, int]]:
+def _points(run: Run, base: Path, command: str, *, every: bool) -> list[tuple[str, int]]:
     """The kill points of a command: system calls with the number of the call."""
-    found = []
-    for system_call, calls in _count_calls(base, command).items():
-        first = int(calls * SKIPPED_OPENS) if system_call == "openat" else 1
-        found += [(system_call, at) for at in range(max(1, first), calls + 1)]
+    counted = _count_calls(run, base, command)
+    found = [(system_call, at) for system_call, calls in counted.items() for at in range(1, calls + 1)]
     most = MOST[command]
     if every or len(found) <= most:
         return found
@@ -177,7 +235,7 @@ def _rejection(index: Index, photos: Path) -> Plan:
     return index.plan_rejection(photos / "a" / "0.jpg", photos / "b" / "5.jpg", reason="wrong")
 
 
-def _count_calls(base: Path, command: str) -> dict[str, int]:
+def _count_calls(run: Run, base: Path, command: str) -> dict[str, int]:
     """How often a command makes each system call."""
     work = base.parent / "work"
     shutil.rmtree(work, ignore_errors=True)
@@ -185,9 +243,7 @@ def _count_calls(base: Path, command: str) -> dict[str, int]:
     if command == "undo of links":
         _link(work)
     trace = base.parent / "trace"
-    watched = f"trace={','.join(SYSTEM_CALLS)}"
-    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", watched, "--", *_arguments(work, command)]
-    subprocess.run(strace, check=False, env=_environment())
+    run(_arguments(work, command), ["-o", str(trace), "-e", f"trace={','.join(SYSTEM_CALLS)}"])
     lines = trace.read_text().splitlines()
     counted = {call: sum(f" {call}(" in line for line in lines) for call in SYSTEM_CALLS}
     return {call: number for call, number in counted.items() if number}
@@ -200,20 +256,12 @@ def _link(work: Path) -> None:
     index.carry_out(index.plan(link="hard"))
 
 
-def _injected(work: Path, command: str, fault: str, system_call: str, at: int) -> subprocess.CompletedProcess[bytes]:
+def _injected(run: Run, work: Path, command: str, fault: str, system_call: str, at: int) -> Ended:
     """Runs a command to which something happens at the k-th call, unless it ends before."""
     if command == "undo of links":
         _link(work)
     injection = f"inject={system_call}:{FAULTS[fault]}:when={at}"
-    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}", "-e", injection, "--"]
-    listening = ["env", "--default-signal=INT"]  # which a shell's background ignores
-    return subprocess.run(
-        [*strace, *listening, *_arguments(work, command)], check=False, env=_environment(), capture_output=True
-    )
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return run(_arguments(work, command), ["-o", os.devnull, "-e", f"trace={system_call}", "-e", injection])
 
 
 def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clear: bool) -> Fault:
@@ -221,19 +269,26 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
     command, fault, system_call, at = point
     photos = work / "photos"
     wanted = {hashlib.sha256(data).digest() for data, _mode, _mtime in original.values()}
-    pictures = {hashlib.sha256(file[0]).digest() for path, file in original.items() if path.endswith(".jpg")}
+    pictures = {
+        hashlib.sha256(file[0]).digest() for path, file in original.items() if path.endswith((".jpg", ".png", ".webp"))
+    }
     if command == "purge":  # former versions and captions of what was purged are gone for good, as they should be
         wanted = pictures
     lost = len(wanted - _digests(work))
     index = Index(work / "imgindex.db")
     if Path(index.path).exists():
         index.recover()
+    halves = _halves(photos) if command in _UPGRADES else 0
     if command == "index":
         index.update(photos, jobs=0)
     if command in {"prune", "recover"}:
         index.update(photos, jobs=0)
         index.carry_out(index.plan(on_conflict="merge"), update=[photos / "all.txt"])
         lost += len(pictures - _digests(photos))
+    if command == "upgrades":
+        index.update(photos, jobs=0)
+        index.upgrade(index.upgrades(jobs=0))
+        halves += len(index.upgrades(jobs=0))
     marked = _marks_fit(index)
     if command in {"reject", "returned"}:
         index.update(photos, jobs=0)
@@ -241,10 +296,10 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
         marked &= _marks_fit(index) and len(index.rejected()) == 2
     while _undone(index):
         pass
-    exact = tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
+    exact = not halves and tree(photos) == original if command != "purge" else _holds_keepers(photos, original)
     exact &= marked and not index.rejected()
     report = index.update(photos, jobs=0)
-    found = len(list(photos.rglob("*.jpg")))
+    found = sum(path.suffix in {".jpg", ".png", ".webp"} for path in photos.rglob("*"))
     equal = (report.files, report.new, report.gone) == (found, 0, 0) and not index.verify_quarantine()[1]
     left = list(work.rglob("*.part"))
     return Fault(command, fault, system_call, at, lost, exact, equal and not left, clear)

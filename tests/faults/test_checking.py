@@ -145,7 +145,18 @@ def test_hazard_48_keeper_that_may_not_be_read(tmp_path: Path, index: Index, fau
 def test_hazard_48_keeper_that_the_disk_does_not_give(tmp_path: Path, index: Index, fault: Faults) -> None:
     """EIO while the keeper is read: nothing moves, exit code 3."""
     photos = with_copy(tmp_path, index)
-    under = ("strace", "-f", "-qq", "-o", os.devnull, "-P", str(photos / KEEPER), "-e", "trace=pread64")
+    under = (
+        "strace",
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-o",
+        os.devnull,
+        "-P",
+        str(photos / KEEPER),
+        "-e",
+        "trace=pread64",
+    )
 
     with fault(48, "EIO on the keeper", root=photos):
         ran = command(index, "prune", "--yes", under=(*under, "-e", "inject=pread64:error=EIO:when=1+"))

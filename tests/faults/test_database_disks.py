@@ -15,6 +15,7 @@ from checking import command, with_copy
 from score import Faults
 from support import make_photos, tree
 from test_journal_places import mounted, needs_root
+from warm import Run
 
 from indexer import Index, database, doctor, mounts
 from indexer.records import Health
@@ -140,7 +141,7 @@ def _thumbnails(index: Index) -> list[bytes]:
     ],
 )
 def test_hazard_91_the_disk_fails_below_the_database(
-    tmp_path: Path, fault: Faults, arguments: tuple[str, ...], system_call: str
+    tmp_path: Path, fault: Faults, warm: Run, arguments: tuple[str, ...], system_call: str
 ) -> None:
     """The error is told, never passed over; afterwards the index is sound and everything comes back."""
     place = tmp_path / "base"
@@ -156,10 +157,9 @@ def test_hazard_91_the_disk_fails_below_the_database(
         shutil.copytree(place, work)
         tried, here = Index(work / "imgindex.db"), work / "data" / "photos"
         with fault(91, f"{arguments[0]}: {system_call} {at} fails", root=here) as case:
-            strace = ["strace", "-f", "-qq", "-y", "-o", str(tmp_path / "trace"), "-e", f"trace={system_call}"]
-            injection = ["-e", f"inject={system_call}:error=EIO:when={at}", "--"]
+            injection = ["-e", f"trace={system_call}", "-e", f"inject={system_call}:error=EIO:when={at}"]
             words = [word.replace("{photos}", str(here)) for word in arguments]
-            ran = command(tried, *words, under=(*strace, *injection))
+            ran = warm([*words, "--db", tried.path], ["-y", "-o", str(tmp_path / "trace"), *injection])
             failed = [call for call in (tmp_path / "trace").read_text().splitlines() if "(INJECTED)" in call]
             if not failed:
                 return
@@ -194,7 +194,18 @@ def test_hazard_92_the_intent_is_on_disk_before_the_first_move(tmp_path: Path, i
     """As the kernel sees it: the database is synced between the writing of the intent and the first rename."""
     photos = with_copy(tmp_path, index)
     trace = tmp_path / "trace"
-    strace = ("strace", "-f", "-qq", "-y", "-o", str(trace), "-e", "trace=renameat2,fsync,fdatasync,pwrite64", "--")
+    strace = (
+        "strace",
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-y",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=renameat2,fsync,fdatasync,pwrite64",
+        "--",
+    )
     with fault(92, "the order of syncs and moves", root=photos) as case:
         command(index, "prune", "--yes", under=strace)
         case.undo(index)

@@ -57,7 +57,7 @@ def test_hazard_80_an_upgrade_that_is_killed(tmp_path: Path, fault: Faults, syst
         for leftover in tmp_path.glob("imgindex.db*"):
             leftover.unlink()
         shutil.copy(base, path)
-        strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}"]
+        strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, "-e", f"trace={system_call}"]
         injection = ["-e", f"inject={system_call}:signal=KILL:when={at}", "--", sys.executable, "-c"]
         with fault(80, f"an upgrade killed at {system_call} {at}", root=tmp_path):
             subprocess.run([*strace, *injection, OPEN.format(str(path))], check=False)
@@ -86,7 +86,18 @@ def test_hazard_80_a_new_database_that_is_stopped_half_way(tmp_path: Path, fault
         for at in range(1, 14):
             for leftover in tmp_path.glob("imgindex.db*"):
                 leftover.unlink()
-            strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}", "-P", str(path)]
+            strace = [
+                "strace",
+                "-f",
+                "-qq",
+                "--seccomp-bpf",
+                "-o",
+                os.devnull,
+                "-e",
+                f"trace={system_call}",
+                "-P",
+                str(path),
+            ]
             injection = ["-P", f"{path}-journal", "-e", f"inject={system_call}:{fault_of}:when={at}", "--"]
             with fault(80, f"a new one, {fault_of} at {system_call} {at}", root=tmp_path):
                 words = [*strace, *injection, sys.executable, "-c", OPEN.format(str(path))]

@@ -44,7 +44,7 @@ def index_with_eio(photos: Path, index: Index, broken: Iterable[Path], jobs: int
     """Indexes while every read of some files fails; gives the exit code."""
     named = [word for path in broken for word in ("-P", str(path))]
     inject = ["-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO:when=1+"]
-    strace = ["strace", "-f", "-qq", "-o", os.devnull, *named, *inject, "--"]
+    strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, *named, *inject, "--"]
     command = [sys.executable, "-m", "indexer", "index", str(photos), "--jobs", str(jobs), "--db", index.path]
     return subprocess.run([*strace, *command], check=False, capture_output=True).returncode
 

@@ -13,7 +13,7 @@ from PIL import Image
 from score import Faults
 from support import make_photos, settle, tree
 
-from indexer import Index, batches, fingerprint
+from indexer import Index, batches, fingerprint, reading
 from indexer import index as story
 from indexer.drawing import drawn, encoded
 from indexer.groups import VERIFIED
@@ -180,7 +180,7 @@ def test_hazard_32_nothing_is_compared_across_recipes_when_reading_again_is_inte
     settle(index)
     before = planned(index)
     monkeypatch.setattr(story, "RECIPE", Recipe("imgindex", 99, "to come"))
-    monkeypatch.setattr(story, "STORE_OUTCOMES", 1)
+    monkeypatch.setattr(reading, "STORE_OUTCOMES", 1)
     monkeypatch.setattr(batches, "BATCH_FILES", 4)
     stages = iter(range(100))
 

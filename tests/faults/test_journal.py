@@ -270,7 +270,7 @@ def test_hazard_66_and_67_database_cannot_be_synced(tmp_path: Path, index: Index
     """EIO at one of the syncs of the database: a clear end, and the next run recovers what was half-way."""
     photos = with_copy(tmp_path, index)
     before = tree(photos)
-    under = ("strace", "-f", "-qq", "-o", os.devnull, "-P", index.path, "-e", "trace=fdatasync,fsync")
+    under = ("strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, "-P", index.path, "-e", "trace=fdatasync,fsync")
     with fault(67 if when > 3 else 66, f"EIO at sync {when} of the database", root=photos) as case:
         inject = ("-e", f"inject=fdatasync:error=EIO:when={when}")
         ran = command(index, "prune", "--yes", under=(*under, *inject))

@@ -237,6 +237,7 @@ def test_hazard_77_prune_unlinks_names_of_its_own_only(
         "strace",
         "-f",
         "-qq",
+        "--seccomp-bpf",
         "-A",
         "-o",
         str(trace),

@@ -250,7 +250,7 @@ def test_hazard_66_and_67_the_database_cannot_be_written(
 ) -> None:
     """From the k-th write on, the database or its journal fails: the next command finds out what is where."""
     inject = f"inject=pwrite64:error={error}:when={when}+"
-    under = ("strace", "-f", "-qq", "-o", os.devnull, "-P", index.path, "-P", f"{index.path}-journal")
+    under = ("strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, "-P", index.path, "-P", f"{index.path}-journal")
     before = tree(photos)
     with fault(row, f"{error} from write {when} of the database on", root=photos) as case:
         ran = command(

@@ -10,7 +10,7 @@ from kill_points import FAULTS, Fault, survey
 from score import Faults, Outcome
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-ROWS = {"index": 120, "prune": 61, "link": 58, "symlink": 58, "reject": 58, "returned": 58}
+ROWS = {"index": 120, "prune": 61, "link": 58, "symlink": 58, "upgrades": 58, "reject": 58, "returned": 58}
 """An interrupted prune is also finished by the next one (61); everything else stands for 59: undo, purge and recover."""
 ERROR_ROWS = {"INT": 121, "ENOSPC": 65, "EXDEV": 62, "EMFILE": 125}
 """Other errors stand for 68."""
@@ -43,6 +43,8 @@ def test_hazard_58_59_and_61_killed_at_a_sample_of_system_calls(fault: Faults) -
         "link",
         "undo of links",
         "symlink",
+        "upgrades",
+        "undo of upgrades",
         "reject",
         "undo of reject",
         "returned",

@@ -60,7 +60,11 @@ def test_hazard_94_formats_in_disguise_start_no_program(tmp_path: Path, index: I
     refused = disguised(photos)
     words = [sys.executable, "-m", "indexer", "index", str(photos), "--db", index.path, "--json", "--jobs", "2"]
     trace = tmp_path / "trace"
-    strace = ["strace", "-f", "-qq", "-e", "trace=execve,execveat", "-o", str(trace)] if shutil.which("strace") else []
+    strace = (
+        ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=execve,execveat", "-o", str(trace)]
+        if shutil.which("strace")
+        else []
+    )
     with fault(94, f"{len(list(photos.iterdir()))} formats called .jpg", root=photos):
         done = ran([*strace, *words])
 

@@ -217,7 +217,7 @@ def test_hazard_121_ctrl_c_at_a_call_that_moves(tmp_path: Path, fault: Faults, a
         work = tmp_path / f"{system_call}-{at}"
         shutil.copytree(base, work)
         index, photos = Index(work / "imgindex.db"), work / "data" / "photos"
-        strace = ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={system_call}")
+        strace = ("strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, "-e", f"trace={system_call}")
         injection = ("-e", f"inject={system_call}:signal=INT:when={at}", "--", "env", "--default-signal=INT")
         with fault(121, f"{arguments[0]}: SIGINT at {system_call} {at}", root=photos) as case:
             ran = command(index, *arguments, under=(*strace, *injection))
