@@ -90,6 +90,12 @@ def rejected_json(found: Rejected) -> dict[str, Any]:
     }
 
 
+def returned_text(found: Sequence[Returned]) -> Iterator[str]:
+    """That indexed files show what was rejected, and what to type; nothing when none does."""
+    if found:
+        yield f"{count_text(len(found), 'file')} returned, which show what was rejected: imgindex prune --returned"
+
+
 def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
     """That files which stay for others show what was rejected; nothing when none does."""
     back = {one.file.file_id for one in found}
@@ -117,7 +123,7 @@ def index_text(report: IndexReport) -> Iterator[str]:
     again = f", {report.reread:,} read again and unchanged" if report.reread else ""
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
     if report.returned:
-        yield f"{report.returned:,} returned, which show what was rejected: imgindex prune --returned"
+        yield f"{count_text(report.returned, 'file')} returned, which show what was rejected: imgindex prune --returned"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
     if report.new + report.changed and (report.label is not None or report.unchanged):
