@@ -58,7 +58,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 def rejected_text(found: Rejected) -> str:
     """A rejected content, on a line."""
     pixels = "bytes alone" if found.width is None else f"{found.width}×{found.height}"
-    place = "rejected elsewhere" if found.path is None else named(found.path)
+    place = "no place known" if found.path is None else named(found.path)
     held = "in the quarantine" if found.is_held else "no file"
     mark = found.mark
     return (
@@ -77,7 +77,7 @@ def rejected_totals(found: Sequence[Rejected]) -> str:
 def rejected_json(found: Rejected) -> dict[str, Any]:
     """A rejected content as an object: `digest`, `reason`, `rejected` (nanoseconds since 1970), `path`, `width`, `height`.
 
-    Last `in_quarantine`; `path` is null for what was rejected elsewhere, and sizes where its bytes alone are known.
+    Last `in_quarantine`; `path` is null where no place of it is known here, and sizes where its bytes alone are.
     """
     return {
         "digest": found.mark.digest.hex(),
