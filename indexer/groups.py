@@ -196,7 +196,7 @@ class Rejected:
 
     mark: Mark
     path: str | None
-    """Absolute, of a file that was rejected; None when it was rejected elsewhere."""
+    """Absolute, of a file that was rejected; None when the index knows of none, as of what another index rejected."""
     width: int | None
     """Pixels; None when only its bytes are known here."""
     height: int | None

@@ -63,7 +63,7 @@ def reject(
         raise UsageError("name pictures, or a list of them", "imgindex reject FILE… --reason TEXT; see --help")
     names: list[str] = files or [os.fsdecode(path) for path in paths_in(str(files_from), null=null)]
     pictures = opened(require_database(db), wait=wait)
-    return settled(
+    code = settled(
         pictures,
         pictures.plan_rejection(*names, reason=reason, protect=protect or (), isolated=isolated),
         update=update,
@@ -75,6 +75,9 @@ def reject(
         json=json,
         quiet=quiet,
     )
+    if yes and not (dry_run or json or quiet):
+        output.print_lines(report.returned_text(pictures.returned()))
+    return code
 
 
 @rejected.command(
@@ -149,5 +152,5 @@ def take_in(
     if json:
         output.print_json(dataclasses.asdict(found))
     elif not quiet:
-        output.print_lines([report.taken_in_text(found)])
+        output.print_lines([report.taken_in_text(found), *report.returned_text(pictures.returned())])
     return EXIT_DONE

@@ -58,7 +58,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 def rejected_text(found: Rejected) -> str:
     """A rejected content, on a line."""
     pixels = "bytes alone" if found.width is None else f"{found.width}×{found.height}"
-    place = "rejected elsewhere" if found.path is None else named(found.path)
+    place = "no place known" if found.path is None else named(found.path)
     held = "in the quarantine" if found.is_held else "no file"
     mark = found.mark
     return (
@@ -77,7 +77,7 @@ def rejected_totals(found: Sequence[Rejected]) -> str:
 def rejected_json(found: Rejected) -> dict[str, Any]:
     """A rejected content as an object: `digest`, `reason`, `rejected` (nanoseconds since 1970), `path`, `width`, `height`.
 
-    Last `in_quarantine`; `path` is null for what was rejected elsewhere, and sizes where its bytes alone are known.
+    Last `in_quarantine`; `path` is null where no place of it is known here, and sizes where its bytes alone are.
     """
     return {
         "digest": found.mark.digest.hex(),
@@ -88,6 +88,12 @@ def rejected_json(found: Rejected) -> dict[str, Any]:
         "height": found.height,
         "in_quarantine": found.is_held,
     }
+
+
+def returned_text(found: Sequence[Returned]) -> Iterator[str]:
+    """That indexed files show what was rejected, and what to type; nothing when none does."""
+    if found:
+        yield f"{count_text(len(found), 'file')} returned, which show what was rejected: imgindex prune --returned"
 
 
 def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
@@ -117,7 +123,7 @@ def index_text(report: IndexReport) -> Iterator[str]:
     again = f", {report.reread:,} read again and unchanged" if report.reread else ""
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
     if report.returned:
-        yield f"{report.returned:,} returned, which show what was rejected: imgindex prune --returned"
+        yield f"{count_text(report.returned, 'file')} returned, which show what was rejected: imgindex prune --returned"
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
     if report.new + report.changed and (report.label is not None or report.unchanged):

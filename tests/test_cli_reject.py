@@ -115,10 +115,8 @@ def test_prune_returned_takes_what_is_no_better_and_names_the_rest(
     (photos / BIGGER).write_bytes(resaved(0, 3 / 2, "PNG"))
     capsys.readouterr()
 
-    assert run(["index", "--jobs", "0", "--quiet"]) == 0
-    assert capsys.readouterr().out == ""
     assert run(["index", "--jobs", "0"]) == 0
-    assert "2 returned, which show what was rejected: imgindex prune --returned" in capsys.readouterr().out
+    assert "2 files returned, which show what was rejected: imgindex prune --returned" in capsys.readouterr().out
     assert run(["prune", "--returned"]) == 3
     found = capsys.readouterr()
     assert f"{AGAIN}  ({WHY}; same picture, " in found.out
@@ -131,6 +129,19 @@ def test_prune_returned_takes_what_is_no_better_and_names_the_rest(
     assert not (photos / AGAIN).exists()
     assert run(["undo", "--quiet"]) == 0
     assert (photos / AGAIN).exists()
+
+
+def test_reject_says_when_another_encoding_is_left(
+    photos: Path, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It shows the same picture, and is returned from then on."""
+    come_again(photos, index)
+
+    assert run(["reject", BAD, "--reason", WHY, "--yes"]) == 0
+
+    assert capsys.readouterr().out.endswith(
+        "2 files returned, which show what was rejected: imgindex prune --returned\n"
+    )
 
 
 def test_prune_says_when_a_kept_file_shows_what_was_rejected(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +25,14 @@ from rejecting import (
     marks,
     names,
     reject,
+    resaved,
     returned,
     with_bad,
     with_marked,
 )
 from support import aged, digest, tree
 
-from indexer import Index, looking
+from indexer import Index, confirm, looking
 from indexer.drawing import encoded
 from indexer.errors import SafetyError, UsageError
 from indexer.groups import Evidence, Kind
@@ -94,6 +96,19 @@ def test_undo_leaves_marks_that_an_earlier_run_made(photos: Path, index: Index) 
 def held(index: Index) -> bytes:
     """The bytes of the first file in the quarantine."""
     return Path(index.quarantined()[0].entry.payload_path).read_bytes()
+
+
+def test_undo_leaves_a_mark_that_was_made_anew(photos: Path, index: Index) -> None:
+    """What its run had rejected was forgotten, and rejected again by an import: another mark on the same content."""
+    reject(index, photos / BAD)
+    line = json.dumps({**json.loads(index.rejected_json()[0]), "reason": "on the list", "rejected": 7})
+    index.forget_rejected(photos / BAD)
+    index.import_rejected([line], jobs=0)
+
+    index.undo()
+
+    assert [one.mark.reason for one in index.rejected()] == ["on the list"]
+    assert returned(index).keys() == {BAD, COPY}
 
 
 def test_mark_stays_while_one_file_of_the_run_stays_in_the_quarantine(photos: Path, index: Index) -> None:
@@ -176,6 +191,20 @@ def test_decision_of_a_person_outranks_what_was_found(photos: Path, index: Index
     assert returned(index) == {BIGGER: ("same", "files", True), "b/3.jpg": ("same", "person", False)}
 
 
+def test_file_is_no_better_when_it_shows_a_larger_rejected_picture_too(photos: Path, index: Index) -> None:
+    """Of several, the one counts that it is not better than, whichever was rejected first."""
+    for number, factor in ((40, 0.4), (41, 2)):
+        (photos / f"{number}.webp").write_bytes(resaved(number, factor))
+    index.update(photos, jobs=0)
+    for number in (40, 41):
+        index.decide(photos / "b" / "1.jpg", photos / f"{number}.webp", "same")
+        reject(index, photos / f"{number}.webp")
+        found = returned(index)
+        assert found.pop("b/1.jpg") == ("same", "person", number == 40)
+
+    assert found == {}
+
+
 def test_nothing_is_returned_before_anything_is_rejected(photos: Path, index: Index) -> None:
     """Copies are no matter of this."""
     come_again(photos, index)
@@ -247,6 +276,21 @@ def test_file_that_is_not_what_it_was_stays(photos: Path, index: Index, way: str
     done = index.carry_out(plan)
 
     assert (len(done.moved), len(done.refused), marks(index)) == (0, 1, [])
+
+
+def test_file_that_changes_while_it_is_read_stays(photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytes are those that were indexed, but nobody knows whether all of them still are."""
+    plan = index.plan_rejection(photos / "b" / "1.jpg", reason=WHY)
+    real = confirm.digest_of
+
+    def changing(chunks: Iterable[bytes]) -> bytes:
+        found = real(chunks)
+        aged(photos / "b" / "1.jpg")
+        return found
+
+    monkeypatch.setattr(confirm, "digest_of", changing)
+
+    assert [one.reason for one in index.carry_out(plan).refused] == ["it changed while it was read"]
 
 
 def test_limits_hold(photos: Path, index: Index) -> None:
@@ -362,8 +406,8 @@ def test_purge_leaves_the_last_copy_of_what_is_no_longer_rejected(photos: Path, 
 
 def test_surplus_of_a_rejected_file_can_be_purged(photos: Path, index: Index) -> None:
     """It was pruned for the sake of a keeper that was rejected then: its bytes are those of what should go."""
-    index.carry_out(index.plan())
-    reject(index, photos / BAD)
+    assert names(index.carry_out(index.plan(on_conflict="prune")), photos) == [COPY]
+    assert names(reject(index, photos / BAD), photos) == [BAD]
 
     assert len(index.purge(0, dry_run=False).moved) == 2
 
@@ -395,11 +439,14 @@ def test_undo_by_the_manifests_alone_takes_the_mark_back_at_the_next_index(photo
     assert index.returned() == ()
 
 
-def test_damaged_manifest_line_of_a_rejected_file_is_refused(photos: Path, index: Index) -> None:
-    """What it shows must be a digest."""
+@pytest.mark.parametrize("words", [('"shows": "', '"shows": "x'), ('"rejected_ns": ', '"rejected_ns": 0.')])
+def test_damaged_manifest_line_of_a_rejected_file_is_refused(
+    photos: Path, index: Index, words: tuple[str, str]
+) -> None:
+    """What it shows must be a digest, and the time of its mark a whole number."""
     reject(index, photos / BAD)
     (manifest,) = (photos.parent / ".imgindex-quarantine").rglob("manifest.jsonl")
-    manifest.write_text(manifest.read_text().replace('"shows": "', '"shows": "x'))
+    manifest.write_text(manifest.read_text().replace(*words))
 
     with pytest.raises(SafetyError, match="damaged"):
         undo_from_manifest(str(manifest))
@@ -470,7 +517,7 @@ def test_whatever_was_rejected_in_whatever_order_undo_ends_where_it_began(
     deeds: list[Callable[[], object]] = [
         lambda: reject(index, dice.choice(sorted(photos.rglob("*.jpg"))), reason=f"reason {dice.random()}"),
         lambda: index.carry_out(index.plan_returned()),
-        lambda: index.carry_out(index.plan(), max_share=1),
+        lambda: index.carry_out(index.plan(on_conflict="prune"), max_share=1),
         index.undo,
     ]
     for _step in range(6):

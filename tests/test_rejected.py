@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ImageOps
 from rejecting import (
     AGAIN,
     BAD,
@@ -288,6 +289,28 @@ def test_gate_looks_at_the_rejected_file_in_the_quarantine(tmp_path: Path, index
     index.purge(0, dry_run=False)
     answer = index.check(clean)
     assert (answer.rejected, answer.evidence) == (WHY, Evidence.THUMBNAIL)
+
+
+def test_gate_tells_of_an_indexed_file_before_what_a_thumbnail_alone_says(tmp_path: Path, index: Index) -> None:
+    """The rejected file is gone, and a picture without its mark is in the data set: it is known as that."""
+    photos = with_marked(tmp_path / "data", index)
+    index.purge(0, dry_run=False)
+    (photos / "clean.jpg").write_bytes(encoded(camera_picture(), "JPEG", quality=92))
+    index.update(photos, jobs=0)
+
+    answer = index.check(photos / "clean.jpg")
+
+    assert (answer.kind, answer.path, answer.rejected) == (Kind.BYTES, str(photos / "clean.jpg"), None)
+
+
+def test_gate_does_not_call_a_mirror_image_rejected(photos: Path, index: Index) -> None:
+    """It is known as what the user asks for, and shows something else than what was thrown out."""
+    mirrored = encoded(ImageOps.mirror(drawn(0)), "JPEG", quality=92)
+
+    with index.gate(kinds=["bytes", "same", "flipped"], jobs=0) as gate:
+        answer = gate.check(mirrored)
+
+    assert (answer.kind, answer.rejected) == (Kind.FLIPPED, None)
 
 
 def test_gate_lets_a_decision_outrank_a_rejection(photos: Path, index: Index) -> None:

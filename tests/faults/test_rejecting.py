@@ -128,6 +128,31 @@ def test_hazard_52_another_file_right_before_the_rename(
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_hazard_52_another_file_moved_and_its_place_was_taken(
+    tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The system reports an error after its work: what lies in the quarantine then is not what was to go, which is said."""
+    photos, plan = prepared(tmp_path, index, way)
+    real = quarantine.transfer
+
+    with fault(52, f"{way}: another file moved, and its place was taken", root=photos) as case:
+
+        def failing(*arguments: Any) -> bool:
+            (photos / SURPLUS).unlink()
+            (photos / SURPLUS).write_bytes(b"somebody's")
+            case.snapshot()
+            real(*arguments)
+            (photos / SURPLUS).write_bytes(b"somebody else's")
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(quarantine, "transfer", failing)
+        done = index.carry_out(plan)
+
+    assert (done.moved, len(done.refused)) == ((), 1)
+    assert (photos / SURPLUS).read_bytes() == b"somebody else's"
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_hazard_64_to_another_file_system_and_back(
     tmp_path: Path, index: Index, fault: Faults, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
