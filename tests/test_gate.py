@@ -367,6 +367,23 @@ def test_settings_say_nothing_to_a_gate(indexed: Index) -> None:
     assert indexed.check(resized(30)).is_new
 
 
+@pytest.mark.parametrize("after", [0, 2], ids=["all", "the new ones"])
+def test_hashes_that_mean_nothing_are_left_out(indexed: Index, after: int) -> None:
+    """Those by another recipe, of what cannot be decoded, and of pictures with nothing on them."""
+    with sqlite3.connect(indexed.path) as db:
+        db.execute("INSERT INTO recipe (id, key) VALUES (77, 'another')")
+        db.execute("UPDATE content SET recipe_id = 77 WHERE id = 3")
+        db.execute("UPDATE content SET look = NULL, phash = NULL, views = NULL WHERE id = 4")
+        db.execute("UPDATE content SET detail = 0 WHERE id = 5")
+    db.close()
+
+    with indexed._reading() as database, database.reading() as tx:
+        found = matches.hash_rows(tx, 1, LOW_DETAIL, after)
+
+    assert sorted(found.ids) == ([6] if after else [1, 2, 6])
+    assert (len(found.phashes), len(found.views)) == (32 * len(found.ids), 192 * len(found.ids))
+
+
 def test_new_hashes_are_read_by_id(indexed: Index) -> None:
     """Nearly all contents have one recipe: by that, each admitted picture would cost a look at all of them."""
     asked: list[tuple[str, Any]] = []
