@@ -263,8 +263,20 @@ def test_only_what_was_admitted_and_never_stored_is_released(indexed: Index, pho
         "UPDATE content SET admitted = 0 WHERE digest = :digest",  # a merge brought it
         "INSERT INTO arrival (run_id, path, size, content_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
         "INSERT INTO arrival (run_id, path, size, known_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
+        "INSERT INTO file (folder_id, name, size, mtime_ns, ctime_ns, inode, unsettled, state, content_id)"
+        " SELECT 1, 'x.jpg', 1, 1, 1, 1, 0, 1, id FROM content WHERE digest = :digest",
+        "INSERT INTO journal (run_id, state, kind, root_id, path, quarantine, payload, size, mtime_ns, ctime_ns, inode,"
+        " mode, folder_mode, digest, keeper, keeper_digest)"
+        " VALUES (1, 'moved', 'bytes', 1, 'x.jpg', 'q', 'p', 1, 1, 1, 1, 1, 1, :digest, 'k', x'')",
     ],
-    ids=["rejected", "merged", "a scrape brought it", "a scrape brought what it shows"],
+    ids=[
+        "rejected",
+        "merged",
+        "a scrape brought it",
+        "a scrape brought what it shows",
+        "a file shows it",
+        "it was pruned",
+    ],
 )
 def test_what_the_index_remembers_otherwise_is_not_released(indexed: Index, reason: str) -> None:
     """One reason is enough."""
@@ -366,6 +378,23 @@ def test_settings_say_nothing_to_a_gate(indexed: Index) -> None:
     (Path(indexed.path).parent / "imgindex.toml").write_text("kinds = nonsense")
 
     assert indexed.check(resized(30)).is_new
+
+
+@pytest.mark.parametrize("after", [0, 2], ids=["all", "the new ones"])
+def test_hashes_that_mean_nothing_are_left_out(indexed: Index, after: int) -> None:
+    """Those by another recipe, of what cannot be decoded, and of pictures with nothing on them."""
+    with sqlite3.connect(indexed.path) as db:
+        db.execute("INSERT INTO recipe (id, key) VALUES (77, 'another')")
+        db.execute("UPDATE content SET recipe_id = 77 WHERE id = 3")
+        db.execute("UPDATE content SET look = NULL, phash = NULL, views = NULL WHERE id = 4")
+        db.execute("UPDATE content SET detail = 0 WHERE id = 5")
+    db.close()
+
+    with indexed._reading() as database, database.reading() as tx:
+        found = matches.hash_rows(tx, 1, LOW_DETAIL, after)
+
+    assert sorted(found.ids) == ([6] if after else [1, 2, 6])
+    assert (len(found.phashes), len(found.views)) == (32 * len(found.ids), 192 * len(found.ids))
 
 
 def test_new_hashes_are_read_by_id(indexed: Index) -> None:

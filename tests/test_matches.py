@@ -337,6 +337,18 @@ def test_decisions_are_sorted_by_digest_and_forgotten_one_by_one(opened: Databas
     assert left == [(1, 2), (3, 4)]
 
 
+def test_decisions_on_a_picture_name_the_others_that_are_here(opened: Database) -> None:
+    """Whether its digest is the less or the greater of the two; it need not be here itself."""
+    with opened.writing() as tx:
+        add(tx, 1)
+        add(tx, 4)
+        add(tx, 5)
+        ends = {(1, 3): Verdict.SAME, (3, 4): Verdict.DIFFERENT, (3, 6): Verdict.SAME, (1, 5): Verdict.SAME}
+        matches.keep_decisions(tx, [Decision(digest(a), digest(b), verdict, 1) for (a, b), verdict in ends.items()])
+
+        assert matches.decided_on(tx, digest(3)) == {1: Verdict.SAME, 4: Verdict.DIFFERENT}
+
+
 def test_judgements_are_decisions_on_contents_that_were_decoded_here(opened: Database) -> None:
     """Others are remembered, and do nothing until their picture is indexed."""
     with opened.writing() as tx:

@@ -134,6 +134,13 @@ def test_a_link_left_at_the_old_place_does_not_matter(indexed: Index, photos: Pa
     assert [root.path for root in indexed.status().roots] == [str(place)]
 
 
+def test_a_root_can_be_named_by_a_link_that_leads_to_it(indexed: Index, photos: Path, tmp_path: Path) -> None:
+    """As it could be when it was indexed."""
+    (tmp_path / "link").symlink_to(photos)
+
+    assert indexed.forget_root(tmp_path / "link") == 7
+
+
 def test_places_that_cannot_be_the_root_are_refused(indexed: Index, photos: Path, tmp_path: Path) -> None:
     """Missing, of other files, a quarantine, in or around another root; nothing is changed then."""
     other = make_photos(tmp_path / "other", 2)
