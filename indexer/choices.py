@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import IN_ONE, in_parts
@@ -66,3 +66,19 @@ def drop_choices(tx: Connection, paths: Iterable[str]) -> None:
     wanted = sorted(set(paths))
     for start in range(0, len(wanted), IN_ONE):
         tx.execute(delete(choice).where(choice.c.path.in_(wanted[start : start + IN_ONE])))
+
+
+def move(tx: Connection, moved: Callable[[str], str]) -> None:
+    """Rewrites the paths of the files that were chosen, and of their keepers.
+
+    Args:
+        tx: A writing transaction.
+        moved: Gives the stored path that one has now.
+    """
+    rows = [
+        {**row, "path": moved(row["path"]), "keeper": moved(row["keeper"])}
+        for row in tx.execute(select(choice)).mappings()
+    ]
+    if rows:
+        tx.execute(delete(choice))
+        tx.execute(insert(choice), rows)

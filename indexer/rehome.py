@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from functools import cache
 
-from indexer import arrivals, queries, roots
+from indexer import arrivals, choices, queries, roots
 from indexer.boundaries import refuse_root
 from indexer.database import Database
 from indexer.errors import SafetyError, UsageError
@@ -47,7 +47,8 @@ def move(database: Database, old: str, new: str) -> None:
                 f"name the folder that they are in now; to index another one: imgindex index {printable(new)}",
             )
         roots.move_root(tx, root_id, database.stored(new))
-        arrivals.move(tx, lambda path: database.stored(_followed(database.absolute(path), old, new)))
+        for statements in (arrivals, choices):
+            statements.move(tx, lambda path: database.stored(_followed(database.absolute(path), old, new)))
         roots.move_journal(tx, cache(lambda path: database.stored(_moved(database.absolute(path), old, new))))
 
 

@@ -94,6 +94,15 @@ def test_chosen_keeper_stays_and_the_others_go(review: Review, index: Index, pho
     assert tree(photos) == before
 
 
+def test_choices_follow_a_root_that_moved(review: Review, index: Index, photos: Path, tmp_path: Path) -> None:
+    """What was chosen at the old place holds at the new one."""
+    review.rule([ruled(cards(review)["a/0.jpg"], {"z/0.jpg": "prune"})])
+    photos.rename(tmp_path / "pictures")
+    index.move_root(photos, tmp_path / "pictures")
+
+    assert planned(index) == {("a/0.jpg", "z/0.jpg", "bytes")}
+
+
 def test_chosen_keeper_may_be_any_of_equal_copies(review: Review, index: Index, photos: Path) -> None:
     """Of two files of the same bytes, the chosen one stays: a choice is about places there."""
     review.rule([ruled(cards(review)["a/0.jpg"], {"a/0.jpg": "prune"}, keeper="z/0.jpg")])
