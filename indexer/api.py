@@ -307,6 +307,11 @@ class Index(Improving):
         with self._reading() as database:
             return find.unreadable(database, map(canonical, paths))
 
+    def misnamed(self, *paths: Path) -> list[tuple[str, str]]:
+        """The pictures whose name ends like one of another format, by path, each with the format that it has."""
+        with self._reading() as database:
+            return find.misnamed(database, map(canonical, paths))
+
     def status(self) -> Status:
         """What the index holds."""
         with self._reading() as database, database.reading() as tx:

@@ -212,10 +212,15 @@ app.add_typer(keeping.quarantine, name="quarantine")
 app.add_typer(upkeep.root, name="root")
 
 
-@app.command(epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n\n" + EXITS)
+@app.command(
+    epilog="\b\nExamples:\n  imgindex status\n  imgindex status --unreadable\n  imgindex status --misnamed\n\n" + EXITS
+)
 def status(
     unreadable: Annotated[
         bool, typer.Option("--unreadable", help="List the unreadable files, with the reason.")
+    ] = False,
+    misnamed: Annotated[
+        bool, typer.Option("--misnamed", help="List pictures whose name says another format than they have.")
     ] = False,
     json: Json = False,
     db: Database = None,
@@ -229,6 +234,14 @@ def status(
                 output.print_json(report.unreadable_json(file))
         else:
             output.print_lines(report.unreadable_text(files))
+        return EXIT_DONE
+    if misnamed:
+        wrong = pictures.misnamed()
+        if json:
+            for path, form in wrong:
+                output.print_json(report.misnamed_json(path, form))
+        else:
+            output.print_lines(report.misnamed_text(path, form) for path, form in wrong)
         return EXIT_DONE
     found = pictures.status()
     if json:

@@ -11,10 +11,11 @@ from indexer.choose import Relations, equal_hashes, stars
 from indexer.database import Database
 from indexer.errors import UsageError
 from indexer.groups import Group, Kind, MatchRule, Member
-from indexer.places import Place, outermost, places_of
+from indexer.places import Place, outermost, places_of, split
 from indexer.plans import Wanted
 from indexer.records import UnreadableFile
 from indexer.relate import relations
+from indexer.scan import misleads
 
 MOST_PLACES = 200
 """Paths in one question: more make a statement that SQLite does not take."""
@@ -77,3 +78,11 @@ def unreadable(database: Database, paths: Iterable[str] = ()) -> list[Unreadable
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         return store.unreadable_files(tx, bases, places_of(bases, paths))
+
+
+def misnamed(database: Database, paths: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """The pictures whose name says another format than they have, by path: the path and that format."""
+    with database.reading() as tx:
+        bases = database.bases(queries.roots(tx))
+        found = store.formats_of_files(tx, bases, places_of(bases, paths))
+        return sorted((path, form) for path, form in found if misleads(split(path)[1], form))

@@ -159,6 +159,16 @@ def unreadable_json(file: UnreadableFile) -> dict[str, str]:
     return {"path": shown(file.path), "reason": file.reason}
 
 
+def misnamed_text(path: str, form: str) -> str:
+    """A picture whose name says another format than it has, on a line."""
+    return f"{named(path)}: holds {form}"
+
+
+def misnamed_json(path: str, form: str) -> dict[str, str]:
+    """The same as an object: `path`, `format`."""
+    return {"path": shown(path), "format": form}
+
+
 # --- status, history
 
 

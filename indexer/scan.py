@@ -19,9 +19,19 @@ from indexer.filesystem import FOLDER_FLAGS, stamp_from
 from indexer.places import joined, relative_to, split
 from indexer.records import Listing, Unlisted
 
-PICTURE_ENDINGS = frozenset(
-    "jpg jpeg jpe jfif mpo png apng gif webp bmp dib tif tiff avif avifs heic heif hif jxl".split()  # noqa: SIM905
-)
+ENDINGS = {
+    **dict.fromkeys(("JPEG", "MPO"), frozenset(("jpg", "jpeg", "jpe", "jfif", "mpo"))),
+    "PNG": frozenset(("png", "apng")),
+    "GIF": frozenset(("gif",)),
+    "WEBP": frozenset(("webp",)),
+    **dict.fromkeys(("BMP", "DIB"), frozenset(("bmp", "dib"))),
+    "TIFF": frozenset(("tif", "tiff")),
+    "AVIF": frozenset(("avif", "avifs", "heif")),
+    "HEIF": frozenset(("heic", "heif", "hif")),
+    "JXL": frozenset(("jxl",)),
+}
+"""Format, as Pillow calls it → how names of such files end, in lower case."""
+PICTURE_ENDINGS = frozenset().union(*ENDINGS.values())
 """Endings, in lower case, of the names that claim to be a picture of a kind imgindex can read."""
 
 QUARANTINE = ".imgindex-quarantine"
@@ -41,6 +51,15 @@ def claims_picture(name: str) -> bool:
     """
     stem, dot, ending = name.rpartition(".")
     return bool(stem and dot) and ending.lower() in PICTURE_ENDINGS
+
+
+def misleads(name: str, form: str) -> bool:
+    """True when a name ends like a picture's of another format than it has.
+
+    >>> misleads("a.jpg", "PNG"), misleads("a.JPEG", "MPO"), misleads("IMG_0001", "PNG")
+    (True, False, False)
+    """
+    return claims_picture(name) and name.rpartition(".")[2].lower() not in ENDINGS.get(form, PICTURE_ENDINGS)
 
 
 def considered(name: str) -> bool:

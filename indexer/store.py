@@ -217,6 +217,24 @@ def unreadable_files(tx: Connection, bases: Mapping[int, str], places: Sequence[
     return sorted(found, key=lambda unreadable: unreadable.path)
 
 
+def formats_of_files(tx: Connection, bases: Mapping[int, str], places: Sequence[Place]) -> Iterator[tuple[str, str]]:
+    """The path and the format of every picture at or below given places.
+
+    Args:
+        tx: A transaction.
+        bases: The absolute path of each root.
+        places: Root ids with paths relative to them; none for everything.
+    """
+    query = (
+        select(folder.c.root_id, folder.c.path, file.c.name, content.c.format)
+        .join_from(file, folder)
+        .join(content, content.c.id == file.c.content_id)
+        .where(file.c.state == FileState.PICTURE, content.c.format.is_not(None), in_places(places))
+    )
+    for row in tx.execute(query.execution_options(yield_per=5_000)):
+        yield joined(bases[row.root_id], joined(row.path, row.name)), row.format
+
+
 def count_unreadable(tx: Connection, places: Sequence[Place]) -> int:
     """The number of unreadable files at or below given places."""
     return _count(tx, FileState.UNREADABLE, places)

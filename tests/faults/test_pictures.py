@@ -24,6 +24,7 @@ from score import Faults
 
 from indexer import Index, decode
 from indexer.drawing import drawn, encoded
+from indexer.entry import run
 
 GIB = 1 << 30
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
@@ -250,18 +251,26 @@ def test_hazard_101_a_bad_file_is_not_tried_again(
         assert len(tried) > after
 
 
-def test_hazard_105_a_name_that_lies(tmp_path: Path, index: Index, fault: Faults) -> None:
-    """The content says what a picture is, and that is what the index holds."""
+LIES = [("liar.gif", "JPEG"), ("liar.jpg", "PNG"), ("liar.png", "WEBP")]
+
+
+def test_hazard_105_a_name_that_lies(
+    tmp_path: Path, index: Index, fault: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The content says what a picture is, that is what the index holds, and names that say something else are listed."""
     photos = tmp_path / "photos"
     photos.mkdir()
-    for name, format_ in (("liar.jpg", "PNG"), ("liar.png", "WEBP"), ("liar.gif", "JPEG")):
+    for name, format_ in (*LIES, ("honest.jpeg", "JPEG")):
         (photos / name).write_bytes(encoded(drawn(len(format_)), format_))
     with fault(105, "names that lie", root=photos):
         index.update(photos, jobs=0)
         with sqlite3.connect(index.path) as db:
             found = db.execute("SELECT name, format FROM file JOIN content ON content.id = content_id ORDER BY name")
-            assert found.fetchall() == [("liar.gif", "JPEG"), ("liar.jpg", "PNG"), ("liar.png", "WEBP")]
+            assert found.fetchall() == [("honest.jpeg", "JPEG"), *LIES]
         db.close()
+        assert [(Path(path).name, form) for path, form in index.misnamed()] == LIES
+        assert run(["status", "--misnamed", "--db", index.path]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"{photos / 'liar.gif'}: holds JPEG"
 
 
 def test_hazard_106_an_old_pillow_is_not_installed(tmp_path: Path, fault: Faults) -> None:
