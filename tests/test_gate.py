@@ -262,11 +262,15 @@ def test_only_what_was_admitted_and_never_stored_is_released(indexed: Index, pho
         "INSERT INTO rejected VALUES (:digest, 'wrong', 1)",
         "INSERT INTO arrival (run_id, path, size, content_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
         "INSERT INTO arrival (run_id, path, size, known_id) SELECT 1, 'a', 1, id FROM content WHERE digest = :digest",
-        "INSERT INTO file (folder_id, name, size, mtime_ns, ctime_ns, inode, unsettled, state, content_id)"
-        " SELECT 1, 'x.jpg', 1, 1, 1, 1, 0, 1, id FROM content WHERE digest = :digest",
-        "INSERT INTO journal (run_id, state, kind, root_id, path, quarantine, payload, size, mtime_ns, ctime_ns, inode,"
-        " mode, folder_mode, digest, keeper, keeper_digest)"
-        " VALUES (1, 'moved', 'bytes', 1, 'x.jpg', 'q', 'p', 1, 1, 1, 1, 1, 1, :digest, 'k', x'')",
+        (
+            "INSERT INTO file (folder_id, name, size, mtime_ns, ctime_ns, inode, unsettled, state, content_id)"
+            " SELECT 1, 'x.jpg', 1, 1, 1, 1, 0, 1, id FROM content WHERE digest = :digest"
+        ),
+        (
+            "INSERT INTO journal (run_id, state, kind, root_id, path, quarantine, payload, size, mtime_ns, ctime_ns, inode,"
+            " mode, folder_mode, digest, keeper, keeper_digest)"
+            " VALUES (1, 'moved', 'bytes', 1, 'x.jpg', 'q', 'p', 1, 1, 1, 1, 1, 1, :digest, 'k', x'')"
+        ),
     ],
     ids=["rejected", "a scrape brought it", "a scrape brought what it shows", "a file shows it", "it was pruned"],
 )
