@@ -210,8 +210,9 @@ class _Known(NamedTuple):
 def _with_reasons(tx: Connection, asked: Asked, known: Sequence[_Known]) -> Iterator[_Known]:
     """What a picture is known as, each with why that was rejected; bytes may be rejected that no content holds here."""
     if all(one.kind is not Kind.BYTES for one in known):
-        for mark in rejects.marked(tx, [asked.outcome.digest]).values():
-            yield _Known(Kind.BYTES, 0, 0, Evidence.PIXELS, mark.reason)
+        reason = rejects.reason_of(tx, asked.outcome.digest)
+        if reason is not None:
+            yield _Known(Kind.BYTES, 0, 0, Evidence.PIXELS, reason)
     reasons = rejects.reasons(tx, (one.content_id for one in known))
     for one in known:
         yield one._replace(rejected=reasons.get(one.content_id) if one.kind in PRUNED else None)

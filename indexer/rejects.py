@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, or_, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import in_parts
-from indexer.groups import Evidence, Kind, Mark, Member
+from indexer.groups import Evidence, Mark, Member
 from indexer.moves import JournalEntry, MoveState
 from indexer.places import joined
 from indexer.plans import Action
 from indexer.records import Stamp
-from indexer.schema import content, journal, match, rejected
+from indexer.schema import content, journal, rejected
 
 _AWAY = (MoveState.PLANNED, MoveState.MOVED, MoveState.RETURNING, MoveState.PURGING)
 """States of a file that is, or may be, in the quarantine."""
@@ -58,28 +58,20 @@ def rejected_contents(tx: Connection) -> dict[int, str]:
 
 def reasons(tx: Connection, content_ids: Iterable[int]) -> dict[int, str]:
     """Those of some contents that were rejected, by id, each with the reason."""
-    query = select(content.c.id, rejected.c.reason).join(content, content.c.digest == rejected.c.digest)
-    return {row.id: row.reason for row in in_parts(tx, query, content.c.id, content_ids)}
+    ids = sorted(set(content_ids))
+    rows = tx.exec_driver_sql(_REASONS.format(", ".join("?" * len(ids))), tuple(ids))
+    return {content_id: reason for content_id, reason in rows}  # noqa: C416 - rows are no tuples to mypy
+
+
+def reason_of(tx: Connection, digest: bytes) -> str | None:
+    """Why bytes were rejected, whether or not a content has them; None when they were not."""
+    return tx.exec_driver_sql("SELECT reason FROM rejected WHERE digest = ?", (digest,)).scalar()
 
 
 def matched(tx: Connection, look: bytes) -> list[tuple[int, int, Evidence]]:
     """The rejected contents that a look was matched with as the same picture: their ids, bits of distance, evidence."""
-    own, other, shown = content.alias("own"), content.alias("other"), content.alias("shown")
-    ends = or_(
-        and_(match.c.a_id == own.c.id, match.c.b_id == other.c.id),
-        and_(match.c.b_id == own.c.id, match.c.a_id == other.c.id),
-    )
-    query = (
-        select(shown.c.id, match.c.bits, match.c.evidence)
-        .select_from(own)
-        .join(match, or_(match.c.a_id == own.c.id, match.c.b_id == own.c.id))
-        .join(other, ends)
-        .join(shown, shown.c.look == other.c.look)
-        .join(rejected, rejected.c.digest == shown.c.digest)
-        .where(own.c.look == look, match.c.kind == Kind.SAME)
-        .order_by(shown.c.id)
-    )
-    return [(row.id, row.bits, Evidence(row.evidence)) for row in tx.execute(query)]
+    rows = tx.exec_driver_sql(_MATCHED, (look,))
+    return [(content_id, bits, Evidence(evidence)) for content_id, bits, evidence in rows]
 
 
 def forget_mark(tx: Connection, digest: bytes) -> int:
@@ -160,3 +152,18 @@ def payloads(tx: Connection, content_ids: Iterable[int]) -> dict[int, tuple[str,
         for row in in_parts(tx, lying, journal.c.digest, digests.values())
     }
     return {key: (found[digest], digest) for key, digest in digests.items() if digest in found}
+
+
+_REASONS = """
+    SELECT content.id, rejected.reason FROM content JOIN rejected ON rejected.digest = content.digest
+    WHERE content.id IN ({})
+"""
+_MATCHED = """
+    SELECT shown.id, found.bits, found.evidence FROM content AS own
+    JOIN "match" AS found ON found.a_id = own.id OR found.b_id = own.id
+    JOIN content AS other ON other.id = found.a_id + found.b_id - own.id
+    JOIN content AS shown ON shown.look = other.look
+    JOIN rejected ON rejected.digest = shown.digest
+    WHERE own.look = ? AND found.kind = 'same' ORDER BY shown.id
+"""
+"""Plain text, as the gate asks it for each picture."""
