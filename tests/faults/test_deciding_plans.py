@@ -92,9 +92,9 @@ def varied() -> dict[str, bytes]:
 
 
 def test_hazard_31_plan_is_the_same_whatever_the_order(tmp_path: Path, fault: Faults, varied: dict[str, bytes]) -> None:
-    """Twenty orders in which files are made and indexed, with and without workers, give one plan of all kinds."""
+    """Twenty orders in which files are made and indexed, each fourth with workers, give one plan of all kinds."""
     photos, expected = tmp_path / "photos", None
-    for seed, jobs in itertools.product(range(SHUFFLES), (0, 2)):
+    for seed, jobs in zip(range(SHUFFLES), itertools.cycle((0, 0, 0, 2)), strict=False):
         order = [sorted(varied)[place] for place in np.random.default_rng(seed).permutation(len(varied))]
         shutil.rmtree(photos, ignore_errors=True)
         make(photos, {name: varied[name] for name in order})

@@ -136,7 +136,7 @@ def _stored(index: Index) -> set[str]:
 def test_hazard_120_an_index_run_that_is_stopped(tmp_path: Path, fault: Faults) -> None:
     """By Ctrl-C, SIGTERM or kill -9: the next run completes the work, with the rows of one that was not stopped."""
     moments = [(0.3, signal.SIGINT), (0.5, signal.SIGTERM), (0.7, signal.SIGKILL), (0.9, signal.SIGINT)]
-    stopped_at_random(tmp_path, fault, varied(tmp_path / "photos", 400), moments)
+    stopped_at_random(tmp_path, fault, varied(tmp_path / "photos", 300), moments)
 
 
 @pytest.mark.long
