@@ -15,12 +15,12 @@ LAST = "last"
 
 
 class Brought(StrEnum):
-    """What a file brought that is new, or whose content is; the first that is true counts."""
+    """What a file brought that is new, or whose content is; docs/scrapes.md says which counts when several are true."""
 
     NEW = "new"
     """A picture that the index did not know."""
     BETTER = "better"
-    """The same picture as a file shows, with more pixels than any that was known."""
+    """The same picture as files show, with more pixels than any of these."""
     BYTES = "bytes"
     """The same bytes as another file."""
     SAME = "same"

@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -66,6 +67,9 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
     if wanted:
         output.print_lines([f"imgindex {__version__}"])
         raise typer.Exit
+
+
+_One = TypeVar("_One")
 
 
 @app.callback()
@@ -226,28 +230,30 @@ def status(
     db: Database = None,
 ) -> int:
     """Say what the index holds. Changes nothing."""
+    if unreadable and misnamed:
+        raise UsageError("--unreadable and --misnamed are two lists", "ask for one of them")
     pictures = opened(require_database(db))
     if unreadable:
-        files = pictures.unreadable()
-        if json:
-            for file in files:
-                output.print_json(report.unreadable_json(file))
-        else:
-            output.print_lines(report.unreadable_text(files))
-        return EXIT_DONE
+        return _listed(pictures.unreadable(), report.unreadable_json, report.unreadable_text, json=json)
     if misnamed:
-        wrong = pictures.misnamed()
-        if json:
-            for path, form in wrong:
-                output.print_json(report.misnamed_json(path, form))
-        else:
-            output.print_lines(report.misnamed_text(path, form) for path, form in wrong)
-        return EXIT_DONE
+        return _listed(pictures.misnamed(), report.misnamed_json, report.misnamed_text, json=json)
     found = pictures.status()
     if json:
         output.print_json(report.status_json(found))
     else:
         output.print_lines(report.status_text(found))
+    return EXIT_DONE
+
+
+def _listed(
+    found: list[_One], as_json: Callable[[_One], Any], as_text: Callable[[list[_One]], Iterable[str]], *, json: bool
+) -> int:
+    """Prints what was found, an item a line."""
+    if json:
+        for one in found:
+            output.print_json(as_json(one))
+    else:
+        output.print_lines(as_text(found))
     return EXIT_DONE
 
 

@@ -159,14 +159,14 @@ def unreadable_json(file: UnreadableFile) -> dict[str, str]:
     return {"path": shown(file.path), "reason": file.reason}
 
 
-def misnamed_text(path: str, form: str) -> str:
-    """A picture whose name says another format than it has, on a line."""
-    return f"{named(path)}: holds {form}"
+def misnamed_text(found: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Pictures whose names say another format than they have, one a line."""
+    return (f"{named(path)}: holds {form}" for path, form in found)
 
 
-def misnamed_json(path: str, form: str) -> dict[str, str]:
-    """The same as an object: `path`, `format`."""
-    return {"path": shown(path), "format": form}
+def misnamed_json(found: tuple[str, str]) -> dict[str, str]:
+    """A picture whose name says another format than it has as an object: `path`, `format`."""
+    return {"path": shown(found[0]), "format": found[1]}
 
 
 # --- status, history

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from indexer.api import Index
 
 
+ROWS = 20
+"""Sources or folders that a table shows, unless more are asked for."""
+
+
 class By(StrEnum):
     """What a report counts by."""
 
@@ -32,9 +36,12 @@ def report(
         typer.Argument(metavar="RUN|last|A..B", help="A run's number or label, the last one, or those from A to B."),
     ] = LAST,
     by: Annotated[
-        By, typer.Option(help="Count by the first folder below the root, or by the folder of each file.")
-    ] = By.SOURCE,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many sources or folders to show.")] = 20,
+        By | None,
+        typer.Option(help="Count by the first folder below the root (source, the default), or by each file's folder."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many sources or folders to show; default: 20.")
+    ] = None,
     files: Annotated[bool, typer.Option("--files", help="List the files, with what each is known as.")] = False,
     only: Annotated[
         str | None,
@@ -52,18 +59,23 @@ def report(
     A run is known by its number (imgindex history) or by the label that index --label gave it.
     """
     _refuse_mixed(which, files=files, trend=trend, html=html, json=json, only=only)
+    if (by or limit) and (files or trend or html is not None):
+        raise UsageError("--by and --limit are about the table", "leave them out, or --files, --trend and --html")
+    if limit and json:
+        raise UsageError("--json gives all lines", "leave out --limit")
     pictures = opened(require_database(db))
     if trend:
         return _tell_trend(pictures, json=json)
     if files:
         return _tell_files(pictures, which, _outcomes(only), json=json)
     found = pictures.report(which)
-    tallied = found.sources if by is By.SOURCE else found.folders
     if html is not None:
         return _write_page(pictures, html, which, found, db)
+    chosen = by or By.SOURCE
+    tallied = found.sources if chosen is By.SOURCE else found.folders
     if json:
-        return _tell_json(found, tallied, by)
-    output.print_lines(tallies.report_text(found, tallied, by, limit))
+        return _tell_json(found, tallied, chosen)
+    output.print_lines(tallies.report_text(found, tallied, chosen, limit or ROWS))
     return EXIT_DONE
 
 

@@ -29,7 +29,7 @@ _LEGEND = "Each bar: new and better pictures, then known ones, then returned one
 
 
 def report_tables(report: ScrapeReport, scrapes: Sequence[Scrape]) -> Html:
-    """The totals, the folders and the trend.
+    """The totals, the sources where they are fewer than the folders, the folders, and the trend.
 
     Args:
         report: Of the runs that the page is about.
@@ -37,7 +37,10 @@ def report_tables(report: ScrapeReport, scrapes: Sequence[Scrape]) -> Html:
     """
     parts = []
     if report.totals.count:
-        parts += [_section("What came", _totals(report.totals)), _section("Folder by folder", *_folders(report))]
+        parts.append(_section("What came", _totals(report.totals)))
+        if len(report.sources) < len(report.folders):
+            parts.append(_section("Source by source", *_places(report, report.sources, "source")))
+        parts.append(_section("Folder by folder", *_places(report, report.folders, "folder")))
     if len(scrapes) > 1:
         parts.append(_section("Run by run", element("p", _LEGEND, class_="dim"), _trend(report, scrapes[-MOST_BARS:])))
     return Html("".join(parts))
@@ -61,7 +64,7 @@ def _totals(totals: Tally) -> Html:
     return _table("What came", ("outcome", "files", "share", "bytes", "what it is"), rows)
 
 
-def _folders(report: ScrapeReport) -> list[Html]:
+def _places(report: ScrapeReport, tallies: Sequence[Tally], noun: str) -> list[Html]:
     columns = came(report.totals.files)
     rows = (
         (
@@ -69,11 +72,11 @@ def _folders(report: ScrapeReport) -> list[Html]:
             _number(f"{tally.count:,}"),
             *(_number(f"{tally.files[outcome]:,}") for outcome in columns),
         )
-        for tally in report.folders[:MOST_FOLDERS]
+        for tally in tallies[:MOST_FOLDERS]
     )
-    left = len(report.folders) - MOST_FOLDERS
-    more = [element("p", f"and {count_text(left, 'folder')} more", class_="dim")] if left > 0 else []
-    return [_table("Folder by folder", ("folder", "files", *map(str, columns)), rows), *more]
+    left = len(tallies) - MOST_FOLDERS
+    more = [element("p", f"and {count_text(left, noun)} more", class_="dim")] if left > 0 else []
+    return [_table(f"{noun.title()} by {noun}", (noun, "files", *map(str, columns)), rows), *more]
 
 
 def _trend(report: ScrapeReport, scrapes: Sequence[Scrape]) -> Html:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -105,3 +107,41 @@ def test_readme_setup_is_two_commands_and_ci_runs_the_second() -> None:
     assert "./check" in commands
     assert "./check" in (HOME / ".ci" / "run").read_text()
     assert os.access(HOME / "check", os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("index photos/", ["index", "photos"]),
+        ("dups", ["dups"]),
+        ("similar a.jpg", ["similar", "photos/a/0.jpg"]),
+        ("check a.jpg", ["check", "photos/a/0.jpg"]),
+        ("doctor", ["doctor"]),
+        ("history", ["history"]),
+        ("status", ["status"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_readme_has_the_keys_of_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, arguments: list[str]
+) -> None:
+    """No more and no fewer than the command prints."""
+    photos = make_photos(tmp_path / "here" / "photos")
+    shutil.copy(photos / "a" / "0.jpg", photos / "copy.jpg")
+    shutil.copy(photos / "a" / "2.jpg", photos / "b" / "linked.jpg")
+    run(["index", "photos", "--quiet"])
+    capsys.readouterr()
+    run([*arguments, "--json"])
+    printed = json.loads(capsys.readouterr().out.splitlines()[0])
+    printed.get("counts", {}).clear()
+
+    text = re.sub(r"\n +# ", " ", (HOME / "README.md").read_text())
+    (told,) = re.findall(rf"(?m)^imgindex {words} --json +# (.*)$", text)
+    assert set(re.findall(r'"(\w+)":', told)) == keys(printed)
+
+
+def keys(value: object) -> set[str]:
+    """The keys of an object and of all in it."""
+    if isinstance(value, list):
+        return set().union(*map(keys, value))
+    return set(value).union(*map(keys, value.values())) if isinstance(value, dict) else set()

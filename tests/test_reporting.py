@@ -213,6 +213,10 @@ def test_what_is_not_known_of_runs_is_said(tmp_path: Path, capsys: pytest.Captur
         (["1", "--trend"], "--trend shows all runs"),
         (["2..1"], "run 2 comes after run 1"),
         (["--limit", "0"], "--limit"),
+        (["--limit", "3", "--json"], "leave out --limit"),
+        (["--by", "folder", "--files"], "are about the table"),
+        (["--limit", "3", "--trend"], "are about the table"),
+        (["--by", "source", "--html", "a.html"], "are about the table"),
     ],
 )
 def test_calls_that_make_no_sense_are_refused(
