@@ -95,8 +95,8 @@ def test_index_counts_what_it_found(here: Path, capsys: pytest.CaptureFixture[st
 
     assert "8 files: 1 new, 0 changed, 0 moved, 7 unchanged; 0 gone, 0 unreadable" in text
     assert list(found) == [
-        "files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "unreadable", "unlisted",
-        "seconds", "label",
+        "files", "new", "changed", "moved", "unchanged", "gone", "reread", "decoded", "matches", "returned", "unreadable",
+        "unlisted", "seconds", "label",
     ]  # fmt: skip
     assert (found["files"], found["unchanged"], found["decoded"]) == (8, 8, 0)
 
