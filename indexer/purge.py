@@ -1,6 +1,6 @@
 """The story of the end: quarantined files are DELETED for good, the oldest first, while a keeper stands for each.
 
-What was rejected goes without one, as it is meant to go; its content stays known.
+What went as rejected, or as returned, goes without one, as it is meant to go; its content stays known.
 """
 
 from __future__ import annotations
@@ -112,24 +112,25 @@ def _text_needed(entry: JournalEntry, *, pictures_stay: bool) -> Refused | None:
 
 
 def _keeper_missing(database: Database, entry: JournalEntry) -> Refused | None:
-    """Why a quarantined picture must stay, None when a file on disk stands for it, or what it shows is rejected."""
+    """Why a quarantined picture must stay, None when a file on disk stands for it, or it went as rejected and still is."""
     standing_for = entry.keeper_digest or entry.digest
     with database.reading() as tx:
         bases = database.bases(queries.roots(tx))
         copies = ledger.live_copies(tx, standing_for)
-        is_rejected = bool(rejects.marked(tx, [bytes.fromhex(entry.extra.get("shows", "")), entry.digest]))
+        marked = rejects.marked(tx, [bytes.fromhex(entry.extra.get("shows", "")), entry.digest])
         led_to = database.stored(entry.full_path) in ledger.linked_keepers(tx)
     if led_to:
         return Refused(
             entry.full_path, "symbolic links lead to it: undo the run that made them, or the one that moved it"
         )
-    if is_rejected:
+    if marked and entry.action is Action.REJECT:  # a mark that came later says nothing about what others went for
         return None
     outside = [(bases[root_id], path) for root_id, path in copies if not is_quarantined(joined(bases[root_id], path))]
     standing = ((root, path) for root, path in outside if not is_payload(entry, root, path))
     if any(digest_at(root, path) == standing_for for root, path in standing):
         return None
-    return Refused(entry.full_path, "no indexed file stands for it any more: it may be the last copy")
+    way_out = f"; rejected since: undo run {entry.run_id}, then imgindex prune --returned" if marked else ""
+    return Refused(entry.full_path, f"no indexed file stands for it any more: it may be the last copy{way_out}")
 
 
 def _examined(deeds: Iterable[Entries]) -> dict[int, Refused | None]:

@@ -404,12 +404,33 @@ def test_purge_leaves_the_last_copy_of_what_is_no_longer_rejected(photos: Path, 
     assert len(index.purge(0, dry_run=False).moved) == 1
 
 
-def test_surplus_of_a_rejected_file_can_be_purged(photos: Path, index: Index) -> None:
-    """It was pruned for the sake of a keeper that was rejected then: its bytes are those of what should go."""
-    assert names(index.carry_out(index.plan(on_conflict="prune")), photos) == [COPY]
+def test_surplus_of_a_file_that_was_rejected_since_goes_as_returned(photos: Path, index: Index) -> None:
+    """It was pruned as a file stood for it, and none does now: a purge leaves it, and says how it goes all the same."""
+    pruned = index.carry_out(index.plan(on_conflict="prune"))
+    assert names(pruned, photos) == [COPY]
     assert names(reject(index, photos / BAD), photos) == [BAD]
 
-    assert len(index.purge(0, dry_run=False).moved) == 2
+    purged = index.purge(0, dry_run=False)
+    assert (names(purged, photos), len(purged.refused)) == ([BAD], 1)
+    assert f"undo run {pruned.run_id}, then imgindex prune --returned" in purged.refused[0].reason
+
+    index.undo(pruned.run_id)
+    index.update(photos, jobs=0)
+    assert names(index.carry_out(index.plan_returned()), photos) == [COPY]
+    assert len(index.purge(0, dry_run=False).moved) == 1
+
+
+def test_mark_from_elsewhere_lets_no_purge_delete_the_last_copy(photos: Path, index: Index) -> None:
+    """A list that names what a prune moved away is no reason to delete it when its keeper is gone."""
+    assert names(index.carry_out(index.plan(on_conflict="prune")), photos) == [COPY]
+    digest = index.quarantined()[0].entry.digest.hex()
+    nothing = dict.fromkeys(("recipe", "size", "fingerprint", "thumbnail"))
+    index.import_rejected([json.dumps({"digest": digest, "reason": WHY, "rejected": 1, **nothing})], jobs=0)
+    (photos / BAD).unlink()
+
+    purged = index.purge(0, dry_run=False)
+
+    assert (len(purged.moved), len(purged.refused)) == (0, 1)
 
 
 def test_quarantine_and_doctor_know_the_files(photos: Path, index: Index) -> None:
