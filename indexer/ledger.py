@@ -85,7 +85,7 @@ def remember_path(tx: Connection, entry: JournalEntry, stamp: Stamp, *, unsettle
     tx.execute(upsert(folder).values(root_id=entry.root_id, path=parent).on_conflict_do_nothing())
     tx.execute(update(folder).where(folder.c.root_id == entry.root_id, folder.c.path == parent).values(listing=None))
     owner = select(folder.c.id).where(folder.c.root_id == entry.root_id, folder.c.path == parent).scalar_subquery()
-    known = select(content.c.id).where(content.c.digest == entry.digest).scalar_subquery()
+    known = select(content.c.id).where(content.c.digest == entry.digest, ~content.c.claimed).scalar_subquery()
     values = {
         **stamp._asdict(),
         "unsettled": unsettled,

@@ -48,14 +48,15 @@ def merge(database: Database, other: Database, version: int, tick: Tick = no_pro
         run_id = ledger.start_run(tx, "merge", time.time_ns())
         recipe_id = store.recipe_id(tx, RECIPE.key)
     new = known = left_out = 0
-    for page in _pages(other):
+    for page, claims in _pages(other):
         sound = [one for found in page if isinstance(one := vetted_outcome(_TASK, found), Fingerprinted)]
         with database.writing() as tx:
             digests = store.of_digests(one.digest for one in sound)
             here = {digest for _size, digest in store.known_digests(tx, recipe_id, digests, with_unreadable=True)}
-            fresh = [one for one in sound if one.digest not in here]
+            fresh = [one for one in sound if one.digest not in here | claims]
             store.keep_contents(tx, fresh, recipe_id)
-        new, known, left_out = new + len(fresh), known + len(here), left_out + len(page) - len(sound)
+            taken = len(fresh) + store.keep_claims(tx, [one for one in sound if one.digest in claims], recipe_id)
+        new, known, left_out = new + taken, known + len(sound) - taken, left_out + len(page) - len(sound)
         tick("merge", len(page), None)
     with other.reading() as tx:
         left_out += store.count_stale(tx, matches.recipe_id(tx, RECIPE.key))
@@ -67,14 +68,14 @@ def merge(database: Database, other: Database, version: int, tick: Tick = no_pro
     return Merged(new, known, left_out, len(decisions), rejected)
 
 
-def _pages(other: Database) -> Iterator[list[Fingerprinted]]:
-    """The contents of another index that were fingerprinted as it is done here."""
+def _pages(other: Database) -> Iterator[tuple[list[Fingerprinted], set[bytes]]]:
+    """The contents of another index that were fingerprinted as it is done here; with the digests of those only claimed."""
     after = 0
     with other.reading() as tx:
         recipe_id = matches.recipe_id(tx, RECIPE.key)
         while rows := store.contents_after(tx, recipe_id, after, PAGE):
             after = rows[-1][0]
-            yield [found for _key, found in rows]
+            yield [found for _key, found in rows], store.claims(tx, (found.digest for _key, found in rows))
 
 
 def _decisions(other: Database) -> list[Decision]:

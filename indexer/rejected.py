@@ -101,7 +101,7 @@ def exported(database: Database) -> Iterator[str]:
 def take_in(database: Database, lines: Iterable[str]) -> TakenIn:
     """Adds rejected contents from lines of JSON; what is rejected already keeps the reason that it has.
 
-    A content that is known here keeps the fingerprint that it has.
+    A content that is known here keeps the fingerprint that it has; what a line says of others is no more than a claim.
 
     Args:
         database: Open for writing.
@@ -114,10 +114,7 @@ def take_in(database: Database, lines: Iterable[str]) -> TakenIn:
     with database.writing() as tx:
         recipe_id = store.recipe_id(tx, RECIPE.key)
         new = rejects.keep_marks(tx, [line.mark for line in found])
-        fresh = {line.found.digest: line.found for line in found if line.found is not None}
-        known = store.known_digests(tx, recipe_id, store.of_digests(fresh), with_unreadable=True)
-        here = {digest for _size, digest in known}
-        store.keep_contents(tx, [one for digest, one in fresh.items() if digest not in here], recipe_id)
+        store.keep_claims(tx, [line.found for line in found if line.found is not None], recipe_id)
     return TakenIn(new, len({line.mark.digest for line in found}) - new, sum(line.found is None for line in found))
 
 

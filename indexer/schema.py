@@ -153,11 +153,15 @@ content = Table(
     Column("look", LargeBinary, doc="equal for equal pixels"),
     Column("matched", ForeignKey("recipe.id"), doc="the recipe by which it was matched against all others, else NULL"),
     Column("admitted", Boolean, nullable=False, server_default="0", doc="promised by a gate, and no file arrived yet"),
+    Column(
+        "claimed", Boolean, nullable=False, server_default="0", doc="by a list of rejected contents; not decoded here"
+    ),
 )
 Index("content_look", content.c.look)
 Index("content_unmatched", content.c.id, sqlite_where=content.c.matched.is_(None))
 Index("content_dhash", content.c.dhash)
 Index("content_known", content.c.recipe_id, content.c.size)
+Index("content_claimed", content.c.id, sqlite_where=content.c.claimed == 1)
 
 thumbnail = Table(
     "thumbnail",

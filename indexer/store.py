@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from indexer.records import (
     signed64,
 )
 from indexer.schema import arrival, content, file, folder, journal, match, recipe, rejected, thumbnail
+from indexer.vetting import LOOK_BYTES
 
 DUE_PAGE = 512
 """Files handed out between two looks at which contents are known."""
@@ -96,7 +98,7 @@ def due_files(tx: Connection, places: Sequence[Place], after: int) -> list[DueFi
 def known_digests(
     tx: Connection, recipe_id: int, which: Any, *, with_unreadable: bool, limit: int | None = None
 ) -> list[tuple[int, bytes]]:
-    """Size and digest of contents that need no decoding.
+    """Size and digest of contents that need no decoding: what was only claimed does.
 
     Args:
         tx: A transaction.
@@ -105,7 +107,8 @@ def known_digests(
         with_unreadable: Take contents for known that could not be decoded.
         limit: Give no more than this.
     """
-    query = select(content.c.size, content.c.digest).where(content.c.recipe_id == recipe_id, which).limit(limit)
+    own = (content.c.recipe_id == recipe_id, ~content.c.claimed)
+    query = select(content.c.size, content.c.digest).where(*own, which).limit(limit)
     if not with_unreadable:
         query = query.where(content.c.unreadable.is_(None))
     return [(size, digest) for size, digest in tx.execute(query).all()]
@@ -113,7 +116,7 @@ def known_digests(
 
 def picture_digests(tx: Connection, digests: Iterable[bytes]) -> set[bytes]:
     """Those of some digests whose contents the index holds as pictures."""
-    query = select(content.c.digest).where(content.c.unreadable.is_(None))
+    query = select(content.c.digest).where(content.c.unreadable.is_(None), ~content.c.claimed)
     return {row.digest for row in in_parts(tx, query, content.c.digest, digests)}
 
 
@@ -132,6 +135,7 @@ def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -
     decoded = [outcome for outcome in outcomes if isinstance(outcome, Fingerprinted)]
     broken = [outcome for outcome in outcomes if isinstance(outcome, Unreadable)]
     keep_contents(tx, decoded, recipe_id)
+    _drop_claims(tx, (found.digest for found in broken if found.digest))
     execute_many(
         tx,
         _STORE_BROKEN,
@@ -146,9 +150,47 @@ def keep_outcomes(tx: Connection, outcomes: Sequence[Outcome], recipe_id: int) -
 
 
 def keep_contents(tx: Connection, decoded: Sequence[Fingerprinted], recipe_id: int) -> None:
-    """Stores contents with their thumbnails, whatever files they are in."""
+    """Stores contents with their thumbnails, whatever files they are in; claims about them go."""
+    _drop_claims(tx, (found.digest for found in decoded))
     execute_many(tx, _STORE_CONTENT, [_content_row(outcome, recipe_id) for outcome in decoded])
     execute_many(tx, _STORE_THUMBNAIL, [(found.fingerprint.thumbnail, found.digest) for found in decoded])
+
+
+def keep_claims(tx: Connection, claimed: Sequence[Fingerprinted], recipe_id: int) -> int:
+    """Stores what somebody else says of contents that the index does not know; gives the number of those.
+
+    They stand for no file, which is decoded here when it comes, and they are pixel by pixel equal to nothing: a list could
+    say of a picture that it shows another one.
+    """
+    every = select(content.c.digest).where(~and_(content.c.claimed, content.c.recipe_id != recipe_id))
+    known = {row.digest for row in in_parts(tx, every, content.c.digest, [found.digest for found in claimed])}
+    fresh = {
+        found.digest: found._replace(fingerprint=found.fingerprint._replace(look=_claimed_look(found.digest)))
+        for found in claimed
+        if found.digest not in known
+    }
+    keep_contents(tx, [*fresh.values()], recipe_id)
+    execute_many(tx, "UPDATE content SET claimed = 1 WHERE digest = ?", [(digest,) for digest in fresh])
+    return len(fresh)
+
+
+def claims(tx: Connection, digests: Iterable[bytes]) -> set[bytes]:
+    """Those of some digests of whose contents the index knows only what a list claims."""
+    query = select(content.c.digest).where(content.c.claimed)
+    return {row.digest for row in in_parts(tx, query, content.c.digest, digests)}
+
+
+def _claimed_look(digest: bytes) -> bytes:
+    """What stands for the look of a content that was not decoded here: no picture has it."""
+    return hashlib.sha256(b"claimed " + digest).digest()[:LOOK_BYTES]
+
+
+def _drop_claims(tx: Connection, digests: Iterable[bytes]) -> None:
+    """Forgets the matches that rest on what was claimed of contents, which were decoded now."""
+    if tx.exec_driver_sql("SELECT 1 FROM content WHERE claimed = 1 LIMIT 1").first() is not None:
+        rows = [(digest,) for digest in digests]
+        execute_many(tx, _DROP_CLAIMED_LEFT, rows)
+        execute_many(tx, _DROP_CLAIMED_RIGHT, rows)
 
 
 def release_content(tx: Connection, digest: bytes) -> bool:
@@ -317,7 +359,8 @@ _STORE_CONTENT = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = NULL, dhash = excluded.dhash,
         phash = excluded.phash, width = excluded.width, height = excluded.height, format = excluded.format,
-        mode = excluded.mode, detail = excluded.detail, views = excluded.views, look = excluded.look, matched = NULL
+        mode = excluded.mode, detail = excluded.detail, views = excluded.views, look = excluded.look, matched = NULL,
+        claimed = 0
 """
 _STORE_THUMBNAIL = """
     INSERT OR REPLACE INTO thumbnail (content_id, jpeg) SELECT content.id, ?1 FROM content WHERE content.digest = ?2
@@ -325,7 +368,14 @@ _STORE_THUMBNAIL = """
 _STORE_BROKEN = """
     INSERT INTO content (digest, size, recipe_id, unreadable) VALUES (?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET recipe_id = excluded.recipe_id, unreadable = excluded.unreadable, dhash = NULL,
-        phash = NULL, width = NULL, height = NULL, format = NULL, mode = NULL, detail = NULL, views = NULL, look = NULL
+        phash = NULL, width = NULL, height = NULL, format = NULL, mode = NULL, detail = NULL, views = NULL, look = NULL,
+        claimed = 0
+"""
+_DROP_CLAIMED_LEFT = """
+    DELETE FROM "match" WHERE a_id = (SELECT content.id FROM content WHERE content.digest = ? AND content.claimed = 1)
+"""
+_DROP_CLAIMED_RIGHT = """
+    DELETE FROM "match" WHERE b_id = (SELECT content.id FROM content WHERE content.digest = ? AND content.claimed = 1)
 """
 _STORE_FILE = """
     UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, born_ns = ?, unsettled = ?, state = ?, reason = ?,

@@ -136,14 +136,22 @@ def test_import_finds_the_bytes_and_looks_at_their_file(
 
 
 def test_export_and_import_give_the_same_lines(photos: Path, index: Index, other: Index) -> None:
-    """Marks, fingerprints and thumbnails; importing again adds nothing, and keeps the reason that there is."""
+    """Marks, fingerprints but for the look, and thumbnails; importing again adds nothing, and keeps the reason."""
     lines = index.rejected_json()
     other.import_rejected(lines, jobs=0)
 
-    assert other.rejected_json() == lines
+    told = other.rejected_json()
+    assert [without_look(line) for line in told] == [without_look(line) for line in lines]
     again = other.import_rejected([changed(lines[0], reason="another"), "", *lines], jobs=0)
     assert again == TakenIn(new=0, known=1, bytes_only=0)
-    assert other.rejected_json() == lines
+    assert other.rejected_json() == told
+
+
+def without_look(line: str) -> dict[str, Any]:
+    """What a line says, but for what only decoding tells."""
+    fields: dict[str, Any] = json.loads(line)
+    del fields["fingerprint"]["look"]
+    return fields
 
 
 def test_imported_pictures_meet_those_that_come_later(photos: Path, index: Index, other: Index, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ def upgrade() -> None:
     """Add two columns and two tables."""
     op.add_column("run", sa.Column("label", sa.Text))
     op.add_column("content", sa.Column("admitted", sa.Boolean, nullable=False, server_default="0"))
+    op.add_column("content", sa.Column("claimed", sa.Boolean, nullable=False, server_default="0"))
+    op.create_index("content_claimed", "content", ["id"], sqlite_where=sa.text("claimed = 1"))
     op.create_table(
         "arrival",
         sa.Column("id", sa.Integer, nullable=False),
