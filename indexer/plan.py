@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from indexer import find, ledger, queries, roots, store
 from indexer.database import Database
-from indexer.groups import Group
+from indexer.groups import Evidence, Group
 from indexer.labels import differences
 from indexer.merging import merged_moves
 from indexer.places import joined, relative_to
@@ -29,9 +29,12 @@ from indexer.plans import (
     Sidecar,
     Wanted,
 )
+from indexer.returned import returned
 from indexer.rules import is_guarded
 from indexer.sidecars import Finder
 from indexer.text import printable
+
+RETURNED = "what would stay shows what was rejected: imgindex prune --returned first"
 
 
 def plan(
@@ -63,7 +66,9 @@ def settled(database: Database, wanted: Wanted, groups: Iterable[Group], labelli
         labelling: As for `plan`.
         action: As for `plan`.
     """
-    found, held_back = without_unknown(database, groups)
+    known, unknown = without_unknown(database, groups)
+    found, unwanted = without_returned(database, known)
+    held_back = (*unknown, *unwanted)
     if action in LINKS:
         found = _not_yet_shared(database, found) if action is Action.REFLINK else found
         moves = tuple(Move(surplus, group.keeper) for group in found for surplus in group.surplus)
@@ -96,6 +101,23 @@ def without_unknown(database: Database, groups: Iterable[Group]) -> tuple[tuple[
             reason = f"'{printable(where)}' could not be listed: it waits until imgindex index can"
             refused += [Refused(surplus.member.full_path, reason) for surplus in group.surplus]
     return tuple(sound), tuple(refused)
+
+
+def without_returned(database: Database, groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
+    """Groups without those whose keeper would go as returned, and the surplus of these.
+
+    Nothing would be left of their picture then, though what goes may be the one that nobody rejected.
+    """
+    going = returning(database)
+    sound = tuple(group for group in groups if group.keeper.file_id not in going)
+    left = (surplus.member for group in groups if group.keeper.file_id in going for surplus in group.surplus)
+    return sound, tuple(Refused(member.full_path, RETURNED) for member in left)
+
+
+def returning(database: Database) -> frozenset[int]:
+    """The ids of the files that `prune --returned` takes."""
+    weak = Evidence.THUMBNAIL
+    return frozenset(one.file.file_id for one in returned(database) if not one.better and one.evidence is not weak)
 
 
 def _not_yet_shared(database: Database, groups: Iterable[Group]) -> tuple[Group, ...]:

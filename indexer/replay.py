@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from indexer.choose import Relation
 from indexer.database import Database
 from indexer.errors import SafetyError, UsageError
 from indexer.groups import VERIFIED, Evidence, Group, Kind, MatchRule, Member, Surplus
-from indexer.plan import judged, with_own_sidecars
+from indexer.plan import RETURNED, judged, returning, with_own_sidecars
 from indexer.planfile import Header, Line, move_object, plan_lines, read_plan
 from indexer.plans import LINKS, Action, Conflict, Move, Plan, Refused, Rules, Wanted
 from indexer.records import RunSummary
@@ -71,6 +71,7 @@ def read(database: Database, lines: Iterable[str], rules: Rules) -> Plan:
         SafetyError: When the plan is not for this index as it stands, is damaged, or was carried out already.
     """
     header, found = read_plan(lines)
+    going = returning(database)
     with database.reading() as tx:
         _refuse_stale(tx, header)
         bases = database.bases(queries.roots(tx))
@@ -78,18 +79,19 @@ def read(database: Database, lines: Iterable[str], rules: Rules) -> Plan:
         movers = {line.path: line.number for line in reversed(found)}
         pairs, torn = _sorted_out(pairs, lambda pair: _unless_torn(pair, movers))
         related = _relations(tx, header, pairs)
+    pairs, unwanted = _sorted_out(pairs, lambda pair: _unless_returning(pair, going))
     pairs, unrelated = _sorted_out(pairs, lambda pair: _unless_unrelated(pair, header, related))
     groups = list(_groups(pairs))
     moves, changed = _labelled(database, groups, header, rules, {pair.surplus.file_id: pair.line for pair in pairs})
-    going = {move.surplus.member.file_id for move in moves}
+    moving = {move.surplus.member.file_id for move in moves}
     wanted = Wanted(header.match, VERIFIED, header.unconfirmed, rules)
     return Plan(
         wanted=wanted,
-        groups=tuple(_shrunk(groups, going)),
+        groups=tuple(_shrunk(groups, moving)),
         moves=moves,
         labelling=header.labelling,
         action=header.action,
-        refused=(*refused, *torn, *unrelated, *changed),
+        refused=(*refused, *torn, *unwanted, *unrelated, *changed),
         plan_id=header.plan_id,
     )
 
@@ -153,6 +155,11 @@ def _unless_torn(pair: _Pair, movers: Mapping[str, int]) -> _Pair | Refused:
     if line.keeper in movers:
         return _refused(line, f"its keeper is to be moved by line {movers[line.keeper]}")
     return pair if movers[line.path] == line.number else _refused(line, f"line {movers[line.path]} moves it already")
+
+
+def _unless_returning(pair: _Pair, going: Container[int]) -> _Pair | Refused:
+    """A pair whose keeper is none of the files, by id, that would go as returned."""
+    return _refused(pair.line, RETURNED) if pair.keeper.file_id in going else pair
 
 
 def _refused(line: Line, reason: str) -> Refused:

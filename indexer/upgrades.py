@@ -123,8 +123,9 @@ def _settled(database: Database, found: Sequence[Chosen], asked: Asked, *, keep_
     """The upgrades with what speaks against each: labels, names, folders that could not be listed."""
     finder = Finder()
     pairs = [(one.surplus_of(number), one.better[number][0], problem) for one, number, problem in found]
-    groups = (Group(new, (old,), (), "most pixels") for old, new, _problem in pairs)
-    waiting = {refused.path: refused.reason for refused in plan.without_unknown(database, groups)[1]}
+    groups = [Group(new, (old,), (), "most pixels") for old, new, _problem in pairs]
+    held_back = (*plan.without_returned(database, groups)[1], *plan.without_unknown(database, groups)[1])
+    waiting = {refused.path: refused.reason for refused in held_back}
     for old, new, problem in pairs:
         made = better.upgrade(
             old,
@@ -139,7 +140,7 @@ def _settled(database: Database, found: Sequence[Chosen], asked: Asked, *, keep_
 
 
 def _problems(made: Upgrade, waiting: Mapping[str, str]) -> Iterator[str]:
-    """What the disk, and the last walk, have against an upgrade."""
+    """What the disk, the last walk and what was rejected have against an upgrade."""
     place = made.move.surplus.member.full_path
     for rename in made.move.renames:
         if rename.target != place and is_there(rename.target):
