@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection
 
-from indexer import arrivals, matches, queries, rejects, store
+from indexer import arrivals, matches, queries, rejects, release, store
 from indexer.beside import Asked, compared
 from indexer.database import Database
 from indexer.executors import Executor, outcomes
@@ -89,7 +89,7 @@ class Gate:
             False when a file shows the picture by now, or the index knows it otherwise: nothing is changed then.
         """
         with self._writing() as database, database.writing() as tx:
-            return store.release_content(tx, digest)
+            return release.release_content(tx, digest)
 
     def admit_all(self, pictures: Iterable[Picture]) -> Iterator[Answer]:
         """The same for each of many pictures, in order; of those that show the same, the first is new."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 
-from indexer import matches, queries, rejects, store
+from indexer import matches, queries, rejects, release, store
 from indexer.database import Database
 from indexer.errors import UsageError
 from indexer.groups import Mark, Member, Rejected, TakenIn
@@ -48,7 +48,9 @@ def _places(database: Database) -> list[tuple[str, rejects.Place]]:
 
 
 def forget(database: Database, named: Iterable[tuple[str, str]]) -> int:
-    """Takes back that contents are rejected, and nothing else: their files stay where they are. Gives their number.
+    """Takes back that contents are rejected; their files stay where they are. Gives their number.
+
+    Of those that no file holds, thumbnails and hashes go.
 
     Args:
         database: Open for writing.
@@ -64,7 +66,9 @@ def forget(database: Database, named: Iterable[tuple[str, str]]) -> int:
     shown |= {one.file.full_path: one.mark.digest for one in returned(database)}
     digests = {_meant(name, path, marked, shown) for name, path in named}
     with database.writing() as tx:
-        return sum(rejects.forget_mark(tx, digest) for digest in digests)
+        count = sum(rejects.forget_mark(tx, digest) for digest in digests)
+        release.release_pictures(tx, digests)
+        return count
 
 
 def _meant(name: str, path: str, marked: Container[bytes], shown: Mapping[str, bytes]) -> bytes:

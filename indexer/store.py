@@ -24,7 +24,7 @@ from indexer.records import (
     UnreadableFile,
     signed64,
 )
-from indexer.schema import arrival, content, file, folder, journal, match, recipe, rejected, thumbnail
+from indexer.schema import content, file, folder, match, recipe, thumbnail
 from indexer.vetting import LOOK_BYTES
 
 DUE_PAGE = 512
@@ -162,7 +162,8 @@ def keep_claims(tx: Connection, claimed: Sequence[Fingerprinted], recipe_id: int
     They stand for no file, which is decoded here when it comes, and they are pixel by pixel equal to nothing: a list could
     say of a picture that it shows another one.
     """
-    every = select(content.c.digest).where(~and_(content.c.claimed, content.c.recipe_id != recipe_id))
+    of_no_use = or_(content.c.recipe_id != recipe_id, content.c.look.is_(None))
+    every = select(content.c.digest).where(~and_(content.c.claimed, of_no_use))
     known = {row.digest for row in in_parts(tx, every, content.c.digest, [found.digest for found in claimed])}
     fresh = {
         found.digest: found._replace(fingerprint=found.fingerprint._replace(look=_claimed_look(found.digest)))
@@ -191,33 +192,6 @@ def _drop_claims(tx: Connection, digests: Iterable[bytes]) -> None:
         rows = [(digest,) for digest in digests]
         execute_many(tx, _DROP_CLAIMED_LEFT, rows)
         execute_many(tx, _DROP_CLAIMED_RIGHT, rows)
-
-
-def release_content(tx: Connection, digest: bytes) -> bool:
-    """Forgets a content that was admitted and is in no file; False when there is none, or it is known for another reason.
-
-    Its row stays, without anything by which it could be found: ids that are given once must not be given again, as a gate
-    takes those that it has seen for read.
-    """
-    elsewhere = (
-        select(file.c.id).where(file.c.content_id == content.c.id),
-        select(match.c.a_id).where(or_(match.c.a_id == content.c.id, match.c.b_id == content.c.id)),
-        select(arrival.c.id).where(or_(arrival.c.content_id == content.c.id, arrival.c.known_id == content.c.id)),
-        select(journal.c.id).where(journal.c.digest == digest),
-        select(rejected.c.digest).where(rejected.c.digest == digest),
-    )
-    unknown = (~query.exists() for query in elsewhere)
-    query = select(content.c.id).where(
-        content.c.digest == digest, content.c.admitted, content.c.matched.is_(None), *unknown
-    )
-    content_id = tx.execute(query).scalar()
-    if content_id is None:
-        return False
-    nothing = dict.fromkeys(("dhash", "phash", "width", "height", "format", "mode", "detail", "views", "look"))
-    gone = {"digest": f"released {content_id}".encode(), "size": 0, "unreadable": "released"}
-    tx.execute(delete(thumbnail).where(thumbnail.c.content_id == content_id))
-    tx.execute(update(content).where(content.c.id == content_id).values(**nothing, **gone))
-    return True
 
 
 def contents_after(tx: Connection, recipe_id: int | None, after: int, limit: int) -> list[tuple[int, Fingerprinted]]:

@@ -42,6 +42,7 @@ STATEMENTS = (
     "store.py",
     "matches.py",
     "rejects.py",
+    "release.py",
     "ledger.py",
     "conditions.py",
     "schema.py",
