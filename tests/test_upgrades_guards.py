@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from checking import left_over, payloads
 from PIL import Image
-from support import tree
+from support import settle, tree
 from upgrading import BETTER, OLD, came, put, shrunk, with_better
 
 from indexer import Index, deeds, filesystem, sharpness
@@ -306,6 +306,73 @@ def test_the_index_notices_an_undo_without_it(tmp_path: Path, index: Index, fold
     assert {entry.state for entry in index.journalled(done.run_id or 0)} == {"restored"}
     with pytest.raises(UsageError, match="nothing to bring back"):
         index.undo()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the pictures and captions that were opened."""
+    names: list[str] = []
+    real = os.open
+
+    def noting(path: str, *arguments: int, **options: int) -> int:
+        if isinstance(path, str) and path.endswith((".jpg", ".png", ".txt")):
+            names.append(os.path.basename(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", noting)
+    return names
+
+
+def settled(index: Index, photos: Path) -> None:
+    """Runs until nothing is fresh any more."""
+    index.update(photos, jobs=0)
+    settle(index)
+
+
+@pytest.mark.parametrize(
+    ("form", "taken"),
+    [
+        pytest.param("JPEG", [], id="same names"),
+        pytest.param("PNG", [], id="other endings"),
+        pytest.param("JPEG", ["larger"], id="a larger file lies where the better one came from"),
+        pytest.param("JPEG", ["as large"], id="a file as large lies there"),
+        pytest.param("PNG", ["larger", "as large"], id="both, and other endings"),
+    ],
+)
+def test_runs_after_upgrades_open_nothing(
+    tmp_path: Path, index: Index, opened: list[str], form: str, taken: list[str]
+) -> None:
+    """Neither better pictures nor captions that were renamed, as often as it is asked whether they came back."""
+    photos = with_better(tmp_path, index, form=form, numbers=(0, 2))
+    for path in ("scrape/x.txt", "scrape/y.txt"):
+        (photos / path).write_text("a cat")
+    for path in photos.glob("train/cat/*.jpg"):
+        path.with_name(f"{path.name}.txt").write_text("named after the whole name")
+    came(index, photos)
+    better = sorted(photos.glob("scrape/*.[jp][pn]g"))
+    sizes = [path.stat().st_size for path in better]
+    assert len(upgraded(index).moved) == 2
+    for path, size, kind in zip(better, sizes, taken, strict=False):
+        path.write_bytes(b"x" * (size if kind == "as large" else size + 1))
+    settled(index, photos)
+    opened.clear()
+
+    index.update(photos, jobs=0)
+
+    assert opened == []
+
+
+def test_the_first_run_after_an_upgrade_digests_what_moved_once(
+    tmp_path: Path, index: Index, opened: list[str]
+) -> None:
+    """Its change time is fresh: it could have been rewritten since. It is not decoded."""
+    photos = with_better(tmp_path, index)
+    upgraded(index)
+    opened.clear()
+
+    report = index.update(photos, jobs=0)
+
+    assert (opened, report.reread, report.decoded, report.new) == (["1.jpg"], 1, 0, 0)
 
 
 @pytest.mark.parametrize("path", ["../../outside.jpg", "/outside.jpg", "train/../../x.jpg", ""])
