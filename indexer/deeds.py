@@ -23,12 +23,10 @@ from indexer.quarantine import (
     places_taken,
     put_back,
     stamp_at,
-    stamp_of_payload,
 )
 from indexer.records import Stamp
 from indexer.rewrites import found_rewrite, rewrite, rewrite_back
 from indexer.text import printable
-from indexer.transfer import same_but_ctime
 
 
 def do(deed: Deed) -> Done:
@@ -174,24 +172,15 @@ def _both_hold_it(entry: JournalEntry) -> bool:
 
 
 def found_back(entry: JournalEntry) -> Stamp | None:
-    """The stamp of a file that somebody else brought back from where it was moved to already; None when nobody did.
-
-    Every run asks this of every upgrade: files are read only where something as large lies at the old place.
-    """
-    if entry.action not in {*MOVES, Action.RENAME}:
+    """The stamp of a quarantined file that somebody else brought back already; None when nobody did."""
+    if entry.action not in {*MOVES, Action.RENAME} or _lies_there(entry):
         return None
-    stamp = stamp_at(entry.root, entry.path)
-    if stamp is None or stamp.size != entry.stamp.size or _lies_there(entry):
-        return None
-    return stamp if digest_at(entry.root, entry.path) == entry.digest else None
+    return stamp_at(entry.root, entry.path) if digest_at(entry.root, entry.path) == entry.digest else None
 
 
 def _lies_there(entry: JournalEntry) -> bool:
     """True when a moved file is where it was moved to; at a new place in the data set, another may be by now."""
-    if entry.action is not Action.RENAME:
-        return has_payload(entry)
-    stamp = stamp_of_payload(entry)  # a rename within a file system leaves all of it but the change time
-    return stamp is not None and (same_but_ctime(stamp, entry.stamp) or not _is_another(entry))
+    return has_payload(entry) and not (entry.action is Action.RENAME and _is_another(entry))
 
 
 def hindrance(entry: JournalEntry, others: Iterable[JournalEntry]) -> Refused | None:

@@ -375,6 +375,33 @@ def test_the_first_run_after_an_upgrade_digests_what_moved_once(
     assert (opened, report.reread, report.decoded, report.new) == (["1.jpg"], 1, 0, 0)
 
 
+@pytest.mark.parametrize("by", ["journal", "manifest"])
+def test_a_caption_that_two_upgrades_renamed_goes_back_as_it_came(tmp_path: Path, index: Index, by: str) -> None:
+    """The second gives it the name that it had before the first; a run meanwhile does not take it for brought back."""
+    photos = tmp_path / "data/photos"
+    put(photos / OLD, shrunk(0, 0.3))
+    (photos / f"{OLD}.txt").write_text("a cat")
+    came(index, photos)
+    put(photos / "scrape/x.png", shrunk(0, 0.6), "PNG")
+    came(index, photos)
+    index.upgrade(index.upgrades(jobs=0, enlarged=True))
+    put(photos / "scrape/y.jpg", drawn(0))
+    came(index, photos)
+    before = tree(photos)
+    again = index.upgrade(index.upgrades(jobs=0, enlarged=True))
+    index.update(photos, jobs=0)
+    assert sorted(tree(photos)) == [OLD, f"{OLD}.txt"]
+
+    if by == "journal":
+        index.undo(again.run_id)
+        assert tree(photos) == before
+        index.undo()
+    else:
+        run(["undo", "--from-manifest", str(photos.parent / ".imgindex-quarantine")])
+
+    assert sorted(tree(photos)) == ["scrape/x.png", "scrape/y.jpg", OLD, f"{OLD}.txt"]
+
+
 @pytest.mark.parametrize("path", ["../../outside.jpg", "/outside.jpg", "train/../../x.jpg", ""])
 def test_a_manifest_names_no_place_outside(
     tmp_path: Path, index: Index, capsys: pytest.CaptureFixture[str], path: str
