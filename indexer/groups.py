@@ -5,6 +5,7 @@ Paths, times and sizes are as in `records.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -33,6 +34,10 @@ class Kind(StrEnum):
 
 VERIFIED = (Kind.BYTES, Kind.SAME, Kind.RECOLOURED, Kind.FLIPPED, Kind.ROTATED, Kind.EDITED)
 """The kinds that matching gives."""
+
+
+WHOLE_PICTURES = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
+"""The kinds of whole pictures, which are looked at once more in the files."""
 
 
 PRUNED = (Kind.BYTES, Kind.SAME)
@@ -282,5 +287,9 @@ class Group:
     @property
     def bytes(self) -> int:
         """Bytes that moving the surplus away frees; two names of one file count once."""
-        files = (surplus.member for surplus in self.surplus)
-        return sum({(f.root_id, f.stamp.inode or -f.file_id): f.stamp.size for f in files}.values())
+        return bytes_of(surplus.member for surplus in self.surplus)
+
+
+def bytes_of(files: Iterable[Member]) -> int:
+    """The bytes that files take; two names of one file count once."""
+    return sum({(one.root_id, one.stamp.inode or -one.file_id): one.stamp.size for one in files}.values())

@@ -10,15 +10,13 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, literal_c
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, in_parts, new_id
-from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
+from indexer.groups import WHOLE_PICTURES, Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.places import joined
 from indexer.records import FileState
 from indexer.schema import content, decision, file, folder, match, recipe, rejected, thumbnail
 
 ROWS = 50_000
 """Rows fetched at a time."""
-_WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
-"""Kinds of matches that are looked at once more in the files."""
 
 
 class HashRows(NamedTuple):
@@ -174,7 +172,7 @@ def by_thumbnails(tx: Connection, looks: Iterable[bytes]) -> list[Match]:
         select(match)
         .join(first, first.c.id == match.c.a_id)
         .join(second, second.c.id == match.c.b_id)
-        .where(match.c.evidence == Evidence.THUMBNAIL, match.c.kind.in_(_WHOLE))
+        .where(match.c.evidence == Evidence.THUMBNAIL, match.c.kind.in_(WHOLE_PICTURES))
     )
     wanted = list(looks)
     rows = {row for end in (first, second) for row in in_parts(tx, query, end.c.look, wanted)}

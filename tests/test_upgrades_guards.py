@@ -281,6 +281,17 @@ def test_nothing_in_the_data_set_is_ever_deleted_as_a_payload(tmp_path: Path, in
     assert (photos / OLD).exists()
 
 
+def test_a_plan_tells_the_bytes_that_go(tmp_path: Path, index: Index) -> None:
+    """Those of the old pictures; two names of one file count once."""
+    photos = with_better(tmp_path, index)
+    size = (photos / OLD).stat().st_size
+    os.link(photos / OLD, photos / "train/cat/again.jpg")
+    index.update(photos, jobs=0)
+
+    assert index.upgrade_plan(index.upgrades(jobs=0)).bytes == size
+    assert index.plan_rejection(photos / OLD, photos / "train/cat/again.jpg", reason="blurred").bytes == size
+
+
 def test_purge_counts_what_lies_in_the_quarantine_alone(tmp_path: Path, index: Index) -> None:
     """The better one takes no space there."""
     photos = with_better(tmp_path, index)
