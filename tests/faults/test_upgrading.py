@@ -159,7 +159,7 @@ def test_hazard_42_to_47_the_better_one_changes_when_the_old_one_is_away(
     photos = prepared(tmp_path, index)
     found = index.upgrades(jobs=0)
     better, before = photos / "scrape/x.png", tree(photos)
-    real = deeds.move_in_sidecar
+    real = deeds.move_as_planned
     if way == "copied":
         monkeypatch.setattr(transfer, "rename_no_replace", across)
     with fault(42, f"upgrade, better one {change.__name__} when the old one is away, {way}", root=photos) as case:
@@ -170,7 +170,7 @@ def test_hazard_42_to_47_the_better_one_changes_when_the_old_one_is_away(
                 case.snapshot()
             return real(entry, shared)
 
-        monkeypatch.setattr(deeds, "move_in_sidecar", hooked)
+        monkeypatch.setattr(deeds, "move_as_planned", hooked)
         done = index.upgrade(found)
         after = tree(photos)
         monkeypatch.undo()
@@ -217,7 +217,7 @@ def test_hazard_53_the_old_ones_folder_becomes_a_link_when_it_is_away(
     found = index.upgrades(jobs=0)
     outside = tmp_path / "outside"
     outside.mkdir()
-    real = deeds.move_in_sidecar
+    real = deeds.move_as_planned
     with fault(53, "upgrade, the folder of the old one becomes a link", root=photos, others=[outside]):
 
         def hooked(entry: Any, shared: Any) -> Any:
@@ -225,7 +225,7 @@ def test_hazard_53_the_old_ones_folder_becomes_a_link_when_it_is_away(
             (photos / "train/cat").symlink_to(outside)
             return real(entry, shared)
 
-        monkeypatch.setattr(deeds, "move_in_sidecar", hooked)
+        monkeypatch.setattr(deeds, "move_as_planned", hooked)
         done = index.upgrade(found)
         monkeypatch.undo()
 
