@@ -29,7 +29,7 @@ from indexer.vetting import vetted_gain
 
 def upgraded(index: Index, **options: float) -> MoveReport:
     """What carrying out all upgrades gives."""
-    return index.upgrade(index.upgrades(jobs=0), **options)
+    return index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)), **options)
 
 
 def journal(index: Index, statement: str) -> None:
@@ -132,7 +132,7 @@ def test_a_better_one_that_links_lead_to_stays(tmp_path: Path, index: Index) -> 
     found = index.upgrades(jobs=0)
     kept = os.path.relpath(linking.moves[0].keeper.full_path, photos)
     before = tree(photos)
-    done = index.upgrade(found)
+    done = index.carry_out(index.plan_upgrades(found))
 
     assert found[0].move.keeper.path == kept
     assert done.refused[0].reason == "symbolic links lead to it: undo the run that made them first"
@@ -288,7 +288,7 @@ def test_a_plan_tells_the_bytes_that_go(tmp_path: Path, index: Index) -> None:
     os.link(photos / OLD, photos / "train/cat/again.jpg")
     index.update(photos, jobs=0)
 
-    assert index.upgrade_plan(index.upgrades(jobs=0)).bytes == size
+    assert index.plan_upgrades(index.upgrades(jobs=0)).bytes == size
     assert index.plan_rejection(photos / OLD, photos / "train/cat/again.jpg", reason="blurred").bytes == size
 
 
@@ -395,11 +395,11 @@ def test_a_caption_that_two_upgrades_renamed_goes_back_as_it_came(tmp_path: Path
     came(index, photos)
     put(photos / "scrape/x.png", shrunk(0, 0.6), "PNG")
     came(index, photos)
-    index.upgrade(index.upgrades(jobs=0, enlarged=True))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0, enlarged=True)))
     put(photos / "scrape/y.jpg", drawn(0))
     came(index, photos)
     before = tree(photos)
-    again = index.upgrade(index.upgrades(jobs=0, enlarged=True))
+    again = index.carry_out(index.plan_upgrades(index.upgrades(jobs=0, enlarged=True)))
     index.update(photos, jobs=0)
     assert sorted(tree(photos)) == [OLD, f"{OLD}.txt"]
 
