@@ -199,7 +199,7 @@ class Index(Improving):
         """Moves the surplus of a plan into the quarantine, each file after it and its keeper were read and compared.
 
         Args:
-            plan: What `plan` or `plan_from` gave.
+            plan: What `plan`, `plan_from` or another method of that kind gave.
             quarantine: A folder for the surplus; None for one beside each root.
             max_files: Refuse a plan of more files.
             max_share: Refuse a plan that takes a larger share of a root's files; half of them when neither this nor the

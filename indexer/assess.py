@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections import Counter
 
 from sqlalchemy import Connection
 
 from indexer import arrivals, matches
-from indexer.brought import Brought
-from indexer.groups import Judged, Linked, Verdict
+from indexer.groups import Comeback
 from indexer.novelty import assessed, representatives
 from indexer.relate import relations
 
 
-def judge_arrivals(tx: Connection, run_id: int) -> int:
-    """Judges all arrivals that are not judged yet, also of interrupted runs; gives how many of them show what was rejected.
+def judge_arrivals(tx: Connection, run_id: int) -> Counter[Comeback]:
+    """Judges all arrivals that are not judged yet, also of interrupted runs; gives how many were rejected.
 
     Takes as long as they are many.
 
@@ -24,23 +23,12 @@ def judge_arrivals(tx: Connection, run_id: int) -> int:
     """
     due = arrivals.due(tx)
     if not due:
-        return 0
+        return Counter()
     looks = arrivals.due_looks(tx)
-    links, judged = _about(tx, looks)
-    ends = chain.from_iterable([*(link.looks for link in links), *(one.looks for one in judged)])
-    contents = arrivals.known(tx, looks.union(ends))
-    members = representatives(due, contents, judged)
-    related = relations(members, links, judged, unconfirmed=True)  # also with what no file shows any more
+    near = matches.around(tx, looks)
+    contents = arrivals.known(tx, near.looks)
+    members = representatives(due, contents, near.judged)
+    related = relations(members, near.links, near.judged, unconfirmed=True)  # also with what no file shows any more
     found = list(assessed(due, contents, related))
     arrivals.keep_outcomes(tx, run_id, found)
-    return sum(one.outcome is Brought.RETURNED for one in found)
-
-
-def _about(tx: Connection, looks: set[bytes]) -> tuple[list[Linked], list[Judged]]:
-    """The matches of some looks, and the judgements on them and on what they match, with what these need to be followed."""
-    links = dict.fromkeys(matches.links_of(tx, looks))
-    near = looks.union(chain.from_iterable(link.looks for link in links))
-    judged = [one for one in matches.judgements(tx) if near.intersection(one.looks)]
-    apart = chain.from_iterable(one.looks for one in judged if one.verdict is Verdict.DIFFERENT)
-    links |= dict.fromkeys(matches.links_of(tx, set(apart) - looks))
-    return [*links], judged
+    return Counter(one.comeback for one in found if one.comeback is not None)

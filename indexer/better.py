@@ -17,7 +17,7 @@ from indexer.text import printable
 MOST_STRETCHED = 0.05
 """A larger picture may be this much wider or narrower than the old one, as one that was cropped a little is."""
 LEAST_JUDGED = 0.75
-"""The old picture's share of the larger one's width above which nobody can tell whether that was enlarged."""
+"""The old picture's share of the larger one's width above which nobody measured how enlarging shows."""
 ENLARGED = "the better one was only enlarged: it shows no more than the old one"
 UNKNOWN = "nobody can tell whether the better one was only enlarged: it cannot be looked at closely"
 PIXEL_LABELS = (".json", ".xml", ".npz")

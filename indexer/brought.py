@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from indexer.groups import Comeback
+
 LAST = "last"
 """Means the newest finished run."""
 
@@ -147,3 +149,5 @@ class Assessed:
     outcome: Brought
     known_id: int | None = None
     """The content that it is known as."""
+    comeback: Comeback | None = None
+    """For what was rejected."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from indexer.compare import GRID_PIXELS
 from indexer.decode import MAX_PIXELS, formats, orientation_of, read_stable
-from indexer.groups import Evidence, Kind
+from indexer.groups import WHOLE_PICTURES, Evidence, Kind
 from indexer.hints import BACK, swapped
 from indexer.modes import TRANSPARENT, TURNED, flattened, levelled, upright
 from indexer.recipe import MAX_JPEG_PIXELS
@@ -57,7 +57,6 @@ class Judged(NamedTuple):
 
 _EVIDENCE = (Evidence.FILES, Evidence.THUMBNAIL)
 _KINDS = (Kind.SAME, Kind.RECOLOURED, Kind.FLIPPED, Kind.ROTATED, Kind.EDITED)
-_WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
 
 
 def judge_batch(proposals: Sequence[Proposal], _extra: object = None) -> list[Judged]:
@@ -87,7 +86,7 @@ def _laid(proposal: Proposal, seen: dict[str, Shown | None]) -> Judged:
     """What comes of laying the left picture on the right one."""
     left, right = (_thumbnail(jpeg) for jpeg in proposal.thumbnails)
     found = verified(left, right, proposal.hints, THUMBNAIL)
-    if found is None or found.kind not in _WHOLE:
+    if found is None or found.kind not in WHOLE_PICTURES:
         return Judged(proposal.a_id, proposal.b_id, found, Evidence.THUMBNAIL)
     shown = [file and _seen(file, seen) for file in proposal.files]
     if shown[0] is None or shown[1] is None:

@@ -30,9 +30,8 @@ def confirm(move: Move) -> Checked | Refused:
     checked = confirm_pair(move)
     if isinstance(checked, Refused):
         return checked
-    keeper = move.keeper.full_path
     sidecars = [_sidecar_seen(sidecar) for sidecar in move.sidecars]
-    renames = [checked.keeper if one.full_path == keeper else _sidecar_seen(one) for one in move.renames]
+    renames = [checked.keeper if one == move.keeper_rename else _sidecar_seen(one) for one in move.renames]
     problem = next((answer for answer in (*sidecars, *renames) if isinstance(answer, str)), "")
     if problem:
         return Refused(move.surplus.member.full_path, problem)

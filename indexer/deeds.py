@@ -15,9 +15,9 @@ from indexer.quarantine import (
     digest_at,
     drop_payload_name,
     has_payload,
+    move_as_planned,
     move_back,
     move_in,
-    move_in_sidecar,
     payload_altered,
     payload_digest,
     places_taken,
@@ -73,7 +73,7 @@ def _merged(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
 
 def _moved_sidecars(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
     for entry, sidecar in zip(deed.sidecars, deed.checked.move.sidecars, strict=True):
-        yield entry, move_in_sidecar(entry, sidecar.shared)
+        yield entry, move_as_planned(entry, sidecar.shared)
 
 
 def _moved_picture(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
@@ -82,7 +82,7 @@ def _moved_picture(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
 
 
 def _renamed(deed: Deed) -> Iterable[tuple[JournalEntry, Refused | None]]:
-    return ((entry, move_in_sidecar(entry, ())) for entry in deed.renames)
+    return ((entry, move_as_planned(entry, ())) for entry in deed.renames)
 
 
 def _reason(deed: Deed, entry: JournalEntry, answer: Refused) -> str:
@@ -107,7 +107,7 @@ def do_again(entry: JournalEntry, stamp: Stamp) -> bool:
         entry: Of a file that was moved, not replaced.
         stamp: What it has since it came back.
     """
-    return move_in_sidecar(replace(entry, stamp=stamp), ()) is None
+    return move_as_planned(replace(entry, stamp=stamp), ()) is None
 
 
 def found_state(entry: JournalEntry) -> MoveState:

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 
 from indexer import arrivals, matches, queries, rejects, release, store
 from indexer.beside import Asked, compared
+from indexer.comeback import came_back, shows_rejected
 from indexer.database import Database
 from indexer.executors import Executor, outcomes
-from indexer.groups import PRUNED, VERIFIED, Answer, Evidence, Kind, Verdict
+from indexer.groups import VERIFIED, Answer, Comeback, Evidence, Kind, Verdict
 from indexer.incoming import Picture, as_files, name_of
 from indexer.places import joined
 from indexer.recipe import LOW_DETAIL, RECIPE
@@ -49,7 +50,7 @@ class Gate:
             database: Open for reading.
             writing: Opens it for writing, and waits while somebody else does.
             executor: Where pictures are decoded and compared.
-            kinds: Of the matches that make a picture known.
+            kinds: Of the matches that make a picture known; what was rejected is known whatever they are.
         """
         self._database = database
         self._writing = writing
@@ -173,10 +174,7 @@ class Gate:
         ]
 
     def _best(self, tx: Connection, asked: Asked, judged: Mapping[int, Judged], *, any_rejected: bool) -> _Known | None:
-        """As what a picture is known best, None when it is new; judgements of people outrank what was seen.
-
-        What was rejected comes first, unless nothing but a thumbnail says so: it decides on what becomes of the picture.
-        """
+        """As what a picture is known best, None when it is new; judgements of people outrank what was seen."""
         verdicts = matches.decided_on(tx, asked.outcome.digest)
         sound = [
             one
@@ -186,9 +184,11 @@ class Gate:
                 *_decided(verdicts),
                 *_seen(asked, judged),
             )
-            if one.kind in self._kinds and verdicts.get(one.content_id) is not Verdict.DIFFERENT
+            if verdicts.get(one.content_id) is not Verdict.DIFFERENT
         ]
-        return min(_with_reasons(tx, asked, sound) if any_rejected else sound, key=_Known.rank, default=None)
+        found = _with_reasons(tx, asked, sound) if any_rejected else sound
+        known = (one for one in found if one.comeback is not None or one.kind in self._kinds)
+        return min(known, key=_Known.rank, default=None)
 
 
 class _Known(NamedTuple):
@@ -200,11 +200,17 @@ class _Known(NamedTuple):
     evidence: Evidence
     rejected: str | None = None
     """Why the picture was rejected."""
+    comeback: Comeback | None = None
+    """How it came back."""
 
-    def rank(self) -> tuple[bool, int, int, int]:
-        """The least for what a picture is known as best."""
-        sure = self.rejected is not None and self.evidence is not Evidence.THUMBNAIL
-        return not sure, VERIFIED.index(self.kind), self.bits, self.content_id
+    def rank(self) -> tuple[bool, int, Comeback, int, int]:
+        """The least for what a picture is known as best.
+
+        What was surely rejected comes first: it decides on what becomes of the picture. Where that is the user's to decide,
+        whatever else is known in the same way comes before it.
+        """
+        how = Comeback.SURE if self.comeback is None else self.comeback
+        return self.comeback is not Comeback.SURE, VERIFIED.index(self.kind), how, self.bits, self.content_id
 
 
 def _with_reasons(tx: Connection, asked: Asked, known: Sequence[_Known]) -> Iterator[_Known]:
@@ -212,10 +218,16 @@ def _with_reasons(tx: Connection, asked: Asked, known: Sequence[_Known]) -> Iter
     if all(one.kind is not Kind.BYTES for one in known):
         reason = rejects.reason_of(tx, asked.outcome.digest)
         if reason is not None:
-            yield _Known(Kind.BYTES, 0, 0, Evidence.PIXELS, reason)
+            yield _Known(Kind.BYTES, 0, 0, Evidence.PIXELS, reason, Comeback.SURE)
     reasons = rejects.reasons(tx, (one.content_id for one in known))
+    pixels = asked.outcome.fingerprint.width * asked.outcome.fingerprint.height
     for one in known:
-        yield one._replace(rejected=reasons.get(one.content_id) if one.kind in PRUNED else None)
+        if shows_rejected(one.kind) and one.content_id in reasons:
+            why, rejected = reasons[one.content_id]
+            how = came_back(one.kind, one.evidence, pixels=pixels, rejected=rejected)
+            yield one._replace(rejected=why, comeback=how)
+        else:
+            yield one
 
 
 def _equal(tx: Connection, asked: Asked) -> Iterator[_Known]:
@@ -252,7 +264,17 @@ def _answer(picture: Picture, read: Asked | Outcome, known: _Known | None, files
     if known is None:
         return Answer(name, read.outcome.digest)
     path = files.get(known.content_id)
-    return Answer(name, read.outcome.digest, known.kind, known.bits, path, known.evidence, rejected=known.rejected)
+    better = known.comeback is Comeback.LARGER
+    return Answer(
+        name,
+        read.outcome.digest,
+        known.kind,
+        known.bits,
+        path,
+        known.evidence,
+        rejected=known.rejected,
+        better=better,
+    )
 
 
 def _tells(found: Fingerprinted) -> bool:

@@ -5,8 +5,9 @@ Paths, times and sizes are as in `records.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from indexer.records import Stamp
@@ -33,6 +34,10 @@ class Kind(StrEnum):
 
 VERIFIED = (Kind.BYTES, Kind.SAME, Kind.RECOLOURED, Kind.FLIPPED, Kind.ROTATED, Kind.EDITED)
 """The kinds that matching gives."""
+
+
+WHOLE_PICTURES = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
+"""The kinds of whole pictures, which are looked at once more in the files."""
 
 
 PRUNED = (Kind.BYTES, Kind.SAME)
@@ -173,6 +178,8 @@ class Answer:
     """Why it is unreadable."""
     rejected: str | None = None
     """Why the picture was rejected; None when it was not."""
+    better: bool = False
+    """It has more pixels than what was rejected: whether it is to be stored is the user's to decide."""
 
     @property
     def is_new(self) -> bool:
@@ -216,6 +223,17 @@ class TakenIn:
     """Those of them that came without a fingerprint of this version: only the same bytes are recognised."""
 
 
+class Comeback(IntEnum):
+    """How a rejected picture came back; of what shows several, the least counts."""
+
+    SURE = 0
+    """No larger than it was, and more than a thumbnail says so: such a file goes by itself."""
+    UNSURE = 1
+    """By thumbnails alone."""
+    LARGER = 2
+    """With more pixels than were rejected: perhaps the picture without the watermark."""
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """An indexed file that shows what was rejected."""
@@ -228,8 +246,12 @@ class Returned:
     bits: int
     """Hamming distance to what was rejected."""
     evidence: Evidence
-    better: bool
-    """It has more pixels than what was rejected."""
+    comeback: Comeback
+
+    @property
+    def better(self) -> bool:
+        """It has more pixels than what was rejected."""
+        return self.comeback is Comeback.LARGER
 
     @property
     def reason(self) -> str:
@@ -282,5 +304,9 @@ class Group:
     @property
     def bytes(self) -> int:
         """Bytes that moving the surplus away frees; two names of one file count once."""
-        files = (surplus.member for surplus in self.surplus)
-        return sum({(f.root_id, f.stamp.inode or -f.file_id): f.stamp.size for f in files}.values())
+        return bytes_of(surplus.member for surplus in self.surplus)
+
+
+def bytes_of(files: Iterable[Member]) -> int:
+    """The bytes that files take; two names of one file count once."""
+    return sum({(one.root_id, one.stamp.inode or -one.file_id): one.stamp.size for one in files}.values())

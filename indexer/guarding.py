@@ -75,7 +75,8 @@ class Guarding(Opening):
         are decoded in the sandbox of the workers. The index is made when there is none.
 
         Args:
-            kinds: The matches that make a picture known; None for bytes and same.
+            kinds: The matches that make a picture known; None for bytes and same. What was rejected is known by these
+                two in any case.
             jobs: As for `update`.
         """
         wanted = asked(self.path, {"kinds": PRUNED if kinds is None else kinds, "isolated": True}).wanted.kinds

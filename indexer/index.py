@@ -21,6 +21,7 @@ from indexer.database import Database
 from indexer.diff import folder_changes, is_renumbered, is_unsettled, listing_digest
 from indexer.executors import Executor
 from indexer.filesystem import born_ns, folder_exists
+from indexer.groups import Comeback
 from indexer.match import match_due
 from indexer.mounts import Mount, mount_of, mounts
 from indexer.places import Place, joined, outermost, places_of, relative_to
@@ -122,7 +123,8 @@ def update(
         returned = judge_arrivals(tx, run_id)
         report = _report(tx, scans, reading, bases, reach, time.monotonic() - started)
         report = replace(report, matches=matched, notes=tuple(_notes(database, scans, known)))
-        report = replace(report, returned=returned, label=request.label)
+        report = replace(report, returned=returned.total(), label=request.label)
+        report = replace(report, returned_unsure=returned[Comeback.UNSURE], returned_larger=returned[Comeback.LARGER])
         ledger.finish_run(tx, run_id, time.time_ns(), report.counts)
     return report
 

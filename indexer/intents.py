@@ -85,7 +85,6 @@ def text_entry(
 def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> JournalEntry:
     move = checked.move
     member, keeper = move.surplus.member, move.keeper
-    keeper_path = next((one.target for one in move.renames if one.digest == keeper.digest), keeper.full_path)
     return JournalEntry(
         entry_id=entry_id,
         run_id=run.run_id,
@@ -100,7 +99,7 @@ def _picture_entry(run: Run, entry_id: int, folder: str, checked: Checked) -> Jo
         mode=checked.surplus.mode,
         folder_mode=checked.surplus.folder_mode,
         digest=member.digest,
-        keeper="" if move.is_alone else keeper_path,
+        keeper="" if move.is_alone else move.keeper_target,
         keeper_digest=b"" if move.is_alone else keeper.digest,
         action=run.action,
         extra=link_details(run.action, checked) if run.action in LINKS else _details(run, move),
@@ -140,7 +139,7 @@ def _sidecar_entry(run: Run, entry_id: int, picture: JournalEntry, sidecar: Side
 
 def _rename_entry(picture: JournalEntry, entry_id: int, move: Move, rename: Rename, seen: Seen) -> JournalEntry:
     """The entry of a file that gets another place when a picture has made way."""
-    keeper = rename.full_path == move.keeper.full_path
+    keeper = rename == move.keeper_rename
     ids = {"file_id": move.keeper.file_id, "takes_id": move.surplus.member.file_id}
     return JournalEntry(
         entry_id=entry_id,

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.conditions import execute_many, in_parts, new_id
-from indexer.groups import Decision, Evidence, Judged, Kind, Linked, Match, Verdict
+from indexer.groups import WHOLE_PICTURES, Decision, Evidence, Judged, Kind, Linked, Match, Verdict
 from indexer.places import joined
 from indexer.records import FileState
 from indexer.schema import content, decision, file, folder, match, recipe, rejected, thumbnail
 
 ROWS = 50_000
 """Rows fetched at a time."""
-_WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
-"""Kinds of matches that are looked at once more in the files."""
 
 
 class HashRows(NamedTuple):
@@ -72,7 +71,7 @@ def settle_plain(tx: Connection, recipe_id: int, matching_id: int, least_detail:
     alike = select(earlier.c.id).where(before).exists()
     plain = or_(content.c.phash.is_(None), content.c.detail < least_detail, content.c.recipe_id != recipe_id, alike)
     tx.execute(update(content).where(_unmatched(), plain).values(matched=matching_id))
-    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched(), _shown())).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(content).where(_unmatched(), _shown(tx))).scalar_one())
 
 
 def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after: int = 0) -> HashRows:
@@ -82,7 +81,7 @@ def hash_rows(tx: Connection, recipe_id: int | None, least_detail: float, after:
     # by id: one recipe has nearly all, and SQLite would look through them
     late = and_(content.c.id > after, content.c.look.is_not(None), content.c.recipe_id + 0 == recipe_id)
     query = (
-        select(content.c.id, and_(content.c.matched.is_(None), _shown()), content.c.phash, content.c.views)
+        select(content.c.id, and_(content.c.matched.is_(None), _shown(tx)), content.c.phash, content.c.views)
         .where(late if after else content.c.id.in_(first), content.c.detail >= least_detail)
         .order_by((content.c.width * content.c.height).desc(), content.c.id)
     )
@@ -174,7 +173,7 @@ def by_thumbnails(tx: Connection, looks: Iterable[bytes]) -> list[Match]:
         select(match)
         .join(first, first.c.id == match.c.a_id)
         .join(second, second.c.id == match.c.b_id)
-        .where(match.c.evidence == Evidence.THUMBNAIL, match.c.kind.in_(_WHOLE))
+        .where(match.c.evidence == Evidence.THUMBNAIL, match.c.kind.in_(WHOLE_PICTURES))
     )
     wanted = list(looks)
     rows = {row for end in (first, second) for row in in_parts(tx, query, end.c.look, wanted)}
@@ -278,20 +277,42 @@ def judgements(tx: Connection) -> list[Judged]:
     return [Judged((row.a, row.b), (row.look, row.to), Verdict(row.verdict)) for row in tx.execute(query)]
 
 
+class Around(NamedTuple):
+    """What is known of some looks."""
+
+    links: list[Linked]
+    """Their matches, and those by which judgements are followed."""
+    judged: list[Judged]
+    """The judgements on them and on what they match."""
+    looks: set[bytes]
+    """They, and all that these are about."""
+
+
+def around(tx: Connection, looks: set[bytes]) -> Around:
+    """The matches of some looks, and the judgements on them and on what they match, with what these need to be followed."""
+    found = dict.fromkeys(links_of(tx, looks))
+    near = looks.union(chain.from_iterable(link.looks for link in found))
+    judged = [one for one in judgements(tx) if near.intersection(one.looks)]
+    apart = chain.from_iterable(one.looks for one in judged if one.verdict is Verdict.DIFFERENT)
+    found |= dict.fromkeys(links_of(tx, set(apart) - looks))
+    ends = chain.from_iterable([*(link.looks for link in found), *(one.looks for one in judged)])
+    return Around([*found], judged, looks.union(ends))
+
+
 def _unmatched() -> Any:
     """The condition in the words of the partial index."""
     return content.c.matched.is_(literal_column("NULL"))
 
 
-def _shown() -> Any:
+def _shown(tx: Connection) -> Any:
     """The condition that some file shows a content, pixel by pixel, or that the picture was rejected."""
     twin = content.alias("twin")
     files = select(file.c.id).join(twin, twin.c.id == file.c.content_id)
-    thrown_out = select(rejected.c.digest).join(twin, twin.c.digest == rejected.c.digest)
-    return or_(
-        files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists(),
-        thrown_out.where(twin.c.look == content.c.look).exists(),
-    )
+    is_there = files.where(twin.c.look == content.c.look, file.c.state == FileState.PICTURE).exists()
+    if tx.execute(select(rejected.c.digest).limit(1)).first() is None:
+        return is_there  # what no file shows is not looked for once more
+    marked = select(rejected.c.digest).join(twin, twin.c.digest == rejected.c.digest)
+    return or_(is_there, marked.where(twin.c.look == content.c.look).exists())
 
 
 _KEEP = """

@@ -7,10 +7,12 @@ pictures and paths alone: of several new files of one picture, the one with the 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from indexer.brought import Assessed, Brought, Due, Known
 from indexer.choose import Relation
-from indexer.groups import Judged, Kind, Verdict
+from indexer.comeback import came_back, shows_rejected
+from indexer.groups import Comeback, Judged, Kind, Verdict
 
 _ALTERED = {
     Kind.RECOLOURED: Brought.RECOLOURED,
@@ -47,7 +49,12 @@ def _in_order(due: Iterable[Due], contents: Mapping[int, Known]) -> list[tuple[D
 
 _Related = list[tuple[Relation, Known]]
 """How contents relate to the one at hand."""
-_Answer = tuple[Brought, int | None]
+
+
+class _Answer(NamedTuple):
+    outcome: Brought
+    known_id: int | None = None
+    comeback: Comeback | None = None
 
 
 def assessed(
@@ -82,34 +89,40 @@ def _outcome(own: Known, related: _Related, there: Container[int]) -> _Answer:
     same = [one for one in related if one[0].kind is Kind.SAME]
     shown = [one for one in related if one[1].content_id in there]
     before = [one for one in shown if one[1].kept]
-    akin = _akin(before) or _akin(shown) or (Brought.NEW, None)
-    return _returned(own, same) or _shown(own, shown, there) or _seen(own, same) or akin
+    akin = _akin(before) or _akin(shown) or _Answer(Brought.NEW)
+    return _returned(own, related) or _shown(own, shown, there) or _seen(own, same) or akin
 
 
-def _returned(own: Known, same: _Related) -> _Answer | None:
+def _returned(own: Known, related: _Related) -> _Answer | None:
+    """What was rejected; of several such pictures, the nearest of those by which it would go soonest."""
     if own.rejected:
-        return Brought.RETURNED, own.content_id
-    rejected = [one for one in same if one[1].rejected]
-    return (Brought.RETURNED, _nearest(rejected)) if rejected else None
+        return _Answer(Brought.RETURNED, own.content_id, Comeback.SURE)
+    found: dict[Comeback, _Related] = {}
+    for relation, other in related:
+        if other.rejected and shows_rejected(relation.kind):
+            how = came_back(relation.kind, relation.evidence, pixels=own.pixels, rejected=other.pixels)
+            found.setdefault(how, []).append((relation, other))
+    least = min(found, default=None)
+    return None if least is None else _Answer(Brought.RETURNED, _nearest(found[least]), least)
 
 
 def _shown(own: Known, shown: _Related, there: Container[int]) -> _Answer | None:
     """The same bytes as a file, or the same picture."""
     if own.content_id in there:
-        return Brought.BYTES, own.content_id
+        return _Answer(Brought.BYTES, own.content_id)
     same = [one for one in shown if one[0].kind is Kind.SAME]
     if not same:
         return None
     better = own.pixels > max(other.pixels for _relation, other in same)
-    return Brought.BETTER if better else Brought.SAME, _largest(same)
+    return _Answer(Brought.BETTER if better else Brought.SAME, _largest(same))
 
 
 def _seen(own: Known, same: _Related) -> _Answer | None:
     """What was known before, and no file shows."""
     if own.before:
-        return Brought.SEEN, own.content_id
+        return _Answer(Brought.SEEN, own.content_id)
     gone = [one for one in same if one[1].before]
-    return (Brought.SEEN, _nearest(gone)) if gone else None
+    return _Answer(Brought.SEEN, _nearest(gone)) if gone else None
 
 
 def _akin(shown: _Related) -> _Answer | None:
@@ -117,7 +130,7 @@ def _akin(shown: _Related) -> _Answer | None:
     for kind, outcome in _ALTERED.items():
         found = [one for one in shown if one[0].kind is kind]
         if found:
-            return outcome, _nearest(found)
+            return _Answer(outcome, _nearest(found))
     return None
 
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from indexer.groups import PRUNED, Group, Kind, Mark, MatchRule, Member, Surplus
+from indexer.groups import PRUNED, Group, Kind, Mark, MatchRule, Member, Surplus, bytes_of
 
 
 class Action(StrEnum):
@@ -218,6 +218,17 @@ class Move:
         """True when nothing stands for the file."""
         return self.keeper.file_id == self.surplus.member.file_id
 
+    @property
+    def keeper_rename(self) -> Rename | None:
+        """Where the keeper itself goes; None when it stays where it is."""
+        return next((one for one in self.renames if one.full_path == self.keeper.full_path), None)
+
+    @property
+    def keeper_target(self) -> str:
+        """The absolute path that the keeper has when all is done."""
+        rename = self.keeper_rename
+        return self.keeper.full_path if rename is None else rename.target
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -241,8 +252,7 @@ class Upgrade:
     @property
     def target(self) -> str:
         """The absolute path that the better one gets, or has already, beside the old one."""
-        keeper = self.move.keeper.full_path
-        return next((one.target for one in self.move.renames if one.full_path == keeper), keeper)
+        return self.move.keeper_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +299,8 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """Bytes that carrying out the plan moves away from the data set."""
-        if self.action is Action.REJECT:
-            return sum(move.surplus.member.stamp.size for move in self.moves)
-        return sum(group.bytes for group in self.groups)
+        """Bytes that carrying out the plan moves away from the data set; two names of one file count once."""
+        return bytes_of(move.surplus.member for move in self.moves)
 
 
 class Fate(StrEnum):

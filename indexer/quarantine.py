@@ -101,7 +101,7 @@ def move_in(entry: JournalEntry, checked: Checked) -> Refused | None:
     return None
 
 
-def move_in_sidecar(entry: JournalEntry, shared: Iterable[str]) -> Refused | None:
+def move_as_planned(entry: JournalEntry, shared: Iterable[str]) -> Refused | None:
     """Moves a sidecar into the quarantine, or a file to its new place, unless it is another by now; None when all is well.
 
     It stays, and all is well, while one of the pictures that share it is there.

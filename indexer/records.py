@@ -245,6 +245,10 @@ class IndexReport:
     """Pairs of pictures that this run found to match, byte copies and equal pixels apart."""
     returned: int = 0
     """New and changed files that show what was rejected."""
+    returned_unsure: int = 0
+    """Those of them of which thumbnails alone say so."""
+    returned_larger: int = 0
+    """Those of them that have more pixels than what was rejected."""
     unreadable: int = 0
     """Files under the given folders that cannot be read, found now or earlier."""
     seconds: float = 0.0

@@ -61,11 +61,10 @@ def notice_returned(database: Database) -> None:
     with database.reading() as tx:
         rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
     back: dict[int, JournalEntry] = {}
-    for row in rows:  # pictures before what belongs to them
-        moved_within = row.action == Action.RENAME  # and what it made way for may have the same name again
-        if (moved_within or row.payload not in lying(row.quarantine)) and came_back(
-            entry := entry_of(database, row), back
-        ):
+    for row in sorted(rows, key=lambda row: row.owner_id is not None):  # pictures before what belongs to them
+        renamed = row.action == Action.RENAME  # perhaps by another upgrade since: it is back when its picture is
+        away = row.owner_id not in back if renamed else row.payload in lying(row.quarantine)
+        if not away and came_back(entry := entry_of(database, row), back):
             back[entry.entry_id] = entry
     if back:
         with database.writing(durable=True) as tx:

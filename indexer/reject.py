@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from indexer import queries, rejects
 from indexer.database import Database
-from indexer.groups import Evidence, Kind, Mark, Member, Returned, Surplus
+from indexer.groups import Comeback, Kind, Mark, Member, Returned, Surplus
 from indexer.plan import movable, with_own_sidecars
 from indexer.plans import Action, Move, Plan, Refused, Rules, Wanted
 from indexer.returned import returned
@@ -70,9 +70,9 @@ def returned_plan(database: Database, rules: Rules, *, unconfirmed: bool = False
 
 def _way_out(found: Returned, *, unconfirmed: bool) -> str:
     """What the user can do about a file that is not to be moved by itself; empty for others."""
-    if found.better:
+    if found.comeback is Comeback.LARGER:
         return _BETTER
-    return _WEAK if found.evidence is Evidence.THUMBNAIL and not unconfirmed else ""
+    return _WEAK if found.comeback is Comeback.UNSURE and not unconfirmed else ""
 
 
 def _by_path(files: Iterable[Member]) -> list[Member]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Annotated
 
@@ -11,7 +10,23 @@ import typer
 from indexer import output, report
 from indexer.errors import EXIT_DONE, UsageError
 from indexer.locate import database_path, require_database
-from indexer.options import EXITS, Database, Isolated, Json, Null, Protect, Quiet, Wait, Yes, opened, paths_in
+from indexer.options import (
+    EXITS,
+    Database,
+    DryRun,
+    Isolated,
+    Json,
+    MaxFiles,
+    MaxShare,
+    Null,
+    Protect,
+    Quarantine,
+    Quiet,
+    Wait,
+    Yes,
+    opened,
+    paths_in,
+)
 from indexer.settling import settled
 from indexer.text import count_text
 
@@ -34,20 +49,11 @@ def reject(
         list[str] | None,
         typer.Option("--update", metavar="FILE", help="Drop the rows of these pictures from annotation files."),
     ] = None,
-    max_files: Annotated[
-        int | None, typer.Option("--max-files", min=0, metavar="N", help="Move nothing when there are more files.")
-    ] = None,
-    max_share: Annotated[
-        float | None,
-        typer.Option(
-            "--max-share", min=0, max=1, metavar="X", help="Move nothing when a larger share of a folder goes."
-        ),
-    ] = None,
+    max_files: MaxFiles = None,
+    max_share: MaxShare = None,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show it, even with --yes.")] = False,
-    quarantine: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the files go; default: beside each indexed folder.")
-    ] = None,
+    dry_run: DryRun = False,
+    quarantine: Quarantine = None,
     isolated: Isolated = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -150,7 +156,7 @@ def take_in(
     with output.progress(wanted=not quiet) as tick:
         found = pictures.import_rejected(output.read_lines(file), tick=tick)
     if json:
-        output.print_json(dataclasses.asdict(found))
+        output.print_json(report.taken_in_json(found))
     elif not quiet:
         output.print_lines([report.taken_in_text(found), *report.returned_text(pictures.returned())])
     return EXIT_DONE

@@ -50,17 +50,11 @@ def marked(tx: Connection, digests: Iterable[bytes]) -> dict[bytes, Mark]:
     return {row.digest: Mark(*row) for row in in_parts(tx, select(*_MARK), rejected.c.digest, digests)}
 
 
-def rejected_contents(tx: Connection) -> dict[int, str]:
-    """The contents that were rejected, by id, each with the reason."""
-    query = select(content.c.id, rejected.c.reason).join(content, content.c.digest == rejected.c.digest)
-    return {row.id: row.reason for row in tx.execute(query)}
-
-
-def reasons(tx: Connection, content_ids: Iterable[int]) -> dict[int, str]:
-    """Those of some contents that were rejected, by id, each with the reason."""
+def reasons(tx: Connection, content_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Those of some contents that were rejected, by id, each with the reason and its pixels; 0 when it was not decoded."""
     ids = sorted(set(content_ids))
     rows = tx.exec_driver_sql(_REASONS.format(", ".join("?" * len(ids))), tuple(ids))
-    return {content_id: reason for content_id, reason in rows}  # noqa: C416 - rows are no tuples to mypy
+    return {content_id: (reason, pixels or 0) for content_id, reason, pixels in rows}
 
 
 def reason_of(tx: Connection, digest: bytes) -> str | None:
@@ -155,7 +149,8 @@ def payloads(tx: Connection, content_ids: Iterable[int]) -> dict[int, tuple[str,
 
 
 _REASONS = """
-    SELECT content.id, rejected.reason FROM content JOIN rejected ON rejected.digest = content.digest
+    SELECT content.id, rejected.reason, content.width * content.height
+    FROM content JOIN rejected ON rejected.digest = content.digest
     WHERE content.id IN ({})
 """
 _MATCHED = """

@@ -13,10 +13,9 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import Protocol
 
 from indexer.choose import Relation
-from indexer.groups import VERIFIED, Evidence, Judged, Kind, Linked, Verdict
+from indexer.groups import VERIFIED, WHOLE_PICTURES, Evidence, Judged, Kind, Linked, Verdict
 
 CONFIRMED = (Evidence.PIXELS, Evidence.FILES, Evidence.PERSON)
-_WHOLE = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
 
 
 class Pictured(Protocol):
@@ -93,7 +92,7 @@ def _corrected(
         yield Linked(one.looks, Kind.SAME, bits, 0.0, Evidence.PERSON)
     for link in links:
         ends = frozenset(link.looks)
-        sure = unconfirmed or link.kind not in _WHOLE or link.evidence in CONFIRMED
+        sure = unconfirmed or link.kind not in WHOLE_PICTURES or link.evidence in CONFIRMED
         if sure and ends not in apart and ends not in made:
             yield link
 

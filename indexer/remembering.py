@@ -1,4 +1,4 @@
-"""The part of the Index facade that remembers what was thrown out: rejected pictures, and those that came back."""
+"""The part of the Index facade that remembers what was rejected: such pictures, and those that came back."""
 
 from __future__ import annotations
 

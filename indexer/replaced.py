@@ -39,7 +39,7 @@ def _line(role: str, path: str) -> str:
 
 def companions(one: Upgrade) -> tuple[Rename, ...]:
     """The sidecars that get another place for the sake of an upgrade."""
-    return tuple(rename for rename in one.move.renames if rename.full_path != one.move.keeper.full_path)
+    return tuple(rename for rename in one.move.renames if rename != one.move.keeper_rename)
 
 
 def totals_text(found: Sequence[Upgrade]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from indexer.groups import Answer, Group, Rejected, Returned, Similar, TakenIn
+from indexer.groups import Answer, Comeback, Group, Rejected, Returned, Similar, TakenIn
 from indexer.output import named, shown
 from indexer.records import Finding, Health, IndexReport, Merged, RootSummary, RunSummary, Status, UnreadableFile
 from indexer.text import bytes_text, count_text, printable, time_text
@@ -30,11 +31,12 @@ def answer_text(answer: Answer) -> str:
         return f"{'new':10}  {name}"
     known = "no file of it is left" if answer.path is None else named(answer.path)
     why = "" if answer.rejected is None else f"; rejected: {printable(answer.rejected)}"
+    why += "; this one has more pixels" if answer.better else ""
     return f"{'known':10}  {name}  ({answer.kind}, {count_text(answer.bits, 'bit')}: {known}{why})"
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """The same as an object: `name`, `state`, `kind`, `bits`, `path`, `evidence`, `digest`, `reason`, `rejected`.
+    """The same as an object: `name`, `state`, `kind`, `bits`, `path`, `evidence`, `digest`, `reason`, `rejected`, `better`.
 
     The state is new, known or unreadable; what does not apply is null.
     """
@@ -49,6 +51,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "digest": None if answer.digest is None else answer.digest.hex(),
         "reason": answer.reason or None,
         "rejected": answer.rejected,
+        "better": None if answer.rejected is None else answer.better,
     }
 
 
@@ -90,24 +93,41 @@ def rejected_json(found: Rejected) -> dict[str, Any]:
     }
 
 
-def returned_text(found: Sequence[Returned]) -> Iterator[str]:
-    """That indexed files show what was rejected, and what to type; nothing when none does."""
-    if found:
-        yield f"{count_text(len(found), 'file')} returned, which show what was rejected: imgindex prune --returned"
+def returned_text(found: Iterable[Returned]) -> Iterator[str]:
+    """That indexed files show what was rejected, and what to type for each sort; nothing when none does."""
+    return _comebacks_text(Counter(one.comeback for one in found))
 
 
-def kept_returned_text(groups: Iterable[Group], found: Sequence[Returned]) -> Iterator[str]:
+def kept_returned_text(groups: Iterable[Group], found: Iterable[Returned]) -> Iterator[str]:
     """That files which stay for others show what was rejected; nothing when none does."""
-    back = {one.file.file_id for one in found}
-    kept = sum(group.keeper.file_id in back for group in groups)
-    if kept:
-        yield f"{count_text(kept, 'kept file')} of these groups show what was rejected: imgindex prune --returned"
+    back = {one.file.file_id: one.comeback for one in found}
+    kept = (back[group.keeper.file_id] for group in groups if group.keeper.file_id in back)
+    return _comebacks_text(Counter(kept), "kept file", " of these groups")
+
+
+def _comebacks_text(counts: Mapping[Comeback, int], what: str = "file", where: str = "") -> Iterator[str]:
+    for how, told in _COMEBACKS.items():
+        if counts[how]:
+            yield f"{count_text(counts[how], what)}{where} returned, {told}"
+
+
+_COMEBACKS = {
+    Comeback.SURE: "which show what was rejected: imgindex prune --returned",
+    Comeback.UNSURE: "as thumbnails alone say: look, then imgindex prune --returned --unconfirmed",
+    Comeback.LARGER: "with more pixels than what was rejected, and stay until you decide: imgindex reject FILE, or"
+    " imgindex rejected forget FILE",
+}
 
 
 def taken_in_text(found: TakenIn) -> str:
     """What an import took in, in a sentence."""
     bytes_only = f"; {found.bytes_only:,} of them by their bytes alone" if found.bytes_only else ""
     return f"{count_text(found.new, 'rejected picture')} taken in, {found.known:,} known already{bytes_only}."
+
+
+def taken_in_json(found: TakenIn) -> dict[str, int]:
+    """The same as an object: `new`, `known`, `bytes_only`."""
+    return {"new": found.new, "known": found.known, "bytes_only": found.bytes_only}
 
 
 # --- index
@@ -122,8 +142,14 @@ def index_text(report: IndexReport) -> Iterator[str]:
     matches = f", {count_text(report.matches, 'match')} found" if report.matches else ""
     again = f", {report.reread:,} read again and unchanged" if report.reread else ""
     yield f"{count_text(report.decoded, 'picture')} decoded{again}{matches}; {report.seconds:.1f} s in all"
-    if report.returned:
-        yield f"{count_text(report.returned, 'file')} returned, which show what was rejected: imgindex prune --returned"
+    sure = report.returned - report.returned_unsure - report.returned_larger
+    yield from _comebacks_text(
+        {
+            Comeback.SURE: sure,
+            Comeback.UNSURE: report.returned_unsure,
+            Comeback.LARGER: report.returned_larger,
+        }
+    )
     if report.unreadable > len(report.unreadable_files):
         yield "To list what is unreadable, with the reasons: imgindex status --unreadable"
     if report.new + report.changed and (report.label is not None or report.unchanged):

@@ -26,7 +26,7 @@ ENDINGS = {
     "WEBP": frozenset(("webp",)),
     **dict.fromkeys(("BMP", "DIB"), frozenset(("bmp", "dib"))),
     "TIFF": frozenset(("tif", "tiff")),
-    "AVIF": frozenset(("avif", "avifs", "heif")),
+    "AVIF": frozenset(("avif", "avifs", "heif")),  # a .heif is a container that may hold either
     "HEIF": frozenset(("heic", "heif", "hif")),
     "JXL": frozenset(("jxl",)),
 }

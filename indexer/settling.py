@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from indexer import output, showing
@@ -13,12 +14,14 @@ from indexer.plans import MOVES, Action, OnConflict, Plan
 if TYPE_CHECKING:
     from indexer.api import Index
 
-DEEDS = {
+DEEDS: dict[str, str] = {
     **dict.fromkeys(MOVES, "moved to the quarantine"),
     Action.HARD: "replaced by hard links to the kept files",
     Action.SYMLINK: "replaced by symbolic links to the kept files",
     Action.REFLINK: "made to share the blocks of the kept files",
+    "upgrades": "replaced by better versions and moved to the quarantine",
 }
+"""What was done, by what the plan is: its command where that has words of its own, else its action."""
 
 
 def settled(
@@ -33,9 +36,13 @@ def settled(
     isolated: bool = False,
     json: bool,
     quiet: bool,
+    show: Callable[[], None] | None = None,
 ) -> int:
-    """Shows a plan, carries it out when that is wanted, and gives the exit code."""
-    _show(made, json=json, quiet=quiet)
+    """Shows a plan, as `prune` does or in another way, carries it out when that is wanted, and gives the exit code."""
+    if show is None:
+        _show(made, json=json, quiet=quiet)
+    else:
+        show()
     if not yes:
         return _dry(pictures, made, update, max_files, max_share, isolated=isolated, json=json, quiet=quiet)
     if not (made.moves or update):
@@ -51,7 +58,7 @@ def settled(
             isolated=isolated,
             tick=tick,
         )
-    code = told(done, f"{DEEDS[made.action]} as run {done.run_id}", pictures.recovered, json=json, quiet=quiet)
+    code = told(done, f"{DEEDS[_words_of(made)]} as run {done.run_id}", pictures.recovered, json=json, quiet=quiet)
     if (done.moved or done.updated) and not (json or quiet):
         free = " To free the space: imgindex purge" if made.action in MOVES else ""
         output.print_lines([f"To take it back: imgindex undo {done.run_id}.{free}"])
@@ -90,17 +97,22 @@ def _dry(
     if not quiet:
         output.print_lines(showing.updates_text(updates, done=False))
         if plan.moves:
-            output.print_lines([_HOW[plan.action]])
+            output.print_lines([_HOW[_words_of(plan)]])
     return exit_code(plan)
 
 
-_HOW = {
+_HOW: dict[str, str] = {
     Action.QUARANTINE: "Nothing was moved. To move the surplus into the quarantine, add --yes",
     Action.REJECT: "Nothing was moved. To move these files into the quarantine, add --yes",
     **dict.fromkeys(
         (Action.HARD, Action.SYMLINK, Action.REFLINK), "Nothing was changed. To replace the surplus by links, add --yes"
     ),
+    "upgrades": "Nothing was moved. To put the better versions in their places, add --yes",
 }
+
+
+def _words_of(plan: Plan) -> str:
+    return plan.command if plan.command in DEEDS else plan.action
 
 
 def _nothing(plan: Plan, *, json: bool) -> int:

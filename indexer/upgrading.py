@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from indexer import output, replaced, showing
-from indexer.errors import EXIT_DONE, EXIT_INCOMPLETE
+from indexer import output, replaced
 from indexer.locate import require_database
-from indexer.moves import MoveReport
 from indexer.options import (
     Across,
     ClassFolders,
@@ -30,13 +29,9 @@ from indexer.options import (
     Within,
     Yes,
     opened,
-    told,
-    warn_all,
 )
-from indexer.plans import Plan, Upgrade
-
-if TYPE_CHECKING:
-    from indexer.api import Index
+from indexer.plans import Upgrade
+from indexer.settling import settled
 
 
 def upgrades(
@@ -89,16 +84,19 @@ def upgrades(
         class_folders=class_folders,
         isolated=isolated,
     )
-    _show(found, json=json, quiet=quiet)
-    made = pictures.upgrade_plan(found, isolated=isolated)
-    if not made.moves or dry_run or not yes:
-        problem = pictures.over_limits(made, max_files=max_files, max_share=max_share, isolated=isolated)
-        return _left(made, problem, json=json, quiet=quiet)
-    with output.progress(wanted=not quiet) as tick:
-        done = pictures.upgrade(
-            found, quarantine=quarantine, max_files=max_files, max_share=max_share, isolated=isolated, tick=tick
-        )
-    return _told(pictures, done, json=json, quiet=quiet)
+    return settled(
+        pictures,
+        pictures.plan_upgrades(found, isolated=isolated),
+        update=None,
+        max_files=max_files,
+        max_share=max_share,
+        quarantine=quarantine,
+        yes=yes and not dry_run,
+        isolated=isolated,
+        json=json,
+        quiet=quiet,
+        show=partial(_show, found, json=json, quiet=quiet),
+    )
 
 
 def _show(found: tuple[Upgrade, ...], *, json: bool, quiet: bool) -> None:
@@ -107,23 +105,3 @@ def _show(found: tuple[Upgrade, ...], *, json: bool, quiet: bool) -> None:
             output.print_json(replaced.upgrade_json(one))
     elif not quiet:
         output.print_lines(replaced.upgrades_text(found))
-
-
-def _left(made: Plan, problem: tuple[str, str] | None, *, json: bool, quiet: bool) -> int:
-    """The answer of a run that moved nothing, and what would stand in the way of one that did."""
-    warn_all(showing.refused_text(made.refused))
-    if problem:
-        warn_all([f"with --yes, this would be refused: {problem[0]}", f"  {problem[1]}"])
-    if json:
-        output.print_json(showing.moves_json(MoveReport(None, (), made.refused, 0.0)))
-    elif made.moves and not quiet:
-        output.print_lines(["Nothing was moved. To put the better versions in their places, add --yes"])
-    return EXIT_INCOMPLETE if made.refused else EXIT_DONE
-
-
-def _told(pictures: Index, done: MoveReport, *, json: bool, quiet: bool) -> int:
-    deed = f"replaced by better versions and moved to the quarantine as run {done.run_id}"
-    code = told(done, deed, pictures.recovered, json=json, quiet=quiet)
-    if done.moved and not (json or quiet):
-        output.print_lines([f"To take it back: imgindex undo {done.run_id}. To free the space: imgindex purge"])
-    return code

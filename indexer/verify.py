@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.compare import LEAST_PATCH, Comparison, compared, grid_size, patch_means
-from indexer.groups import Kind
+from indexer.groups import WHOLE_PICTURES, Kind
 from indexer.hints import CROP_OF_LEFT, CROP_OF_RIGHT, INNER, TURNS
 from indexer.register import overlapping, resemblance
 from indexer.thresholds import (
@@ -49,8 +49,7 @@ _KIND_OF_TURN = tuple(
     Kind.SAME if not turn else Kind.ROTATED if turn in {3, 5, 6} else Kind.FLIPPED for turn in range(TURNS)
 )
 """Half and quarter turns; the others mirror, and may turn as well."""
-_WHOLE_KINDS = (Kind.SAME, Kind.FLIPPED, Kind.ROTATED)
-_ORDER = (*_WHOLE_KINDS, Kind.RECOLOURED, Kind.EDITED)
+_ORDER = (*WHOLE_PICTURES, Kind.RECOLOURED, Kind.EDITED)
 Placement = tuple[int, tuple[Box, Box]]
 """An orientation of the left picture, and the parts of the two that may show the same."""
 TRIED = 2
@@ -115,7 +114,7 @@ def verified(left: Shown, right: Shown, hints: int, limits: Limits) -> Likeness 
         found = _judged(turned, right, turn, boxes, limits)
         if found and (best is None or _rank(found) < _rank(best)):
             best = found
-        if best and best.kind in _WHOLE_KINDS:
+        if best and best.kind in WHOLE_PICTURES:
             break
     return best
 
@@ -138,7 +137,7 @@ def _judged(left: Shown, right: Shown, turn: int, boxes: tuple[Box, Box], limits
     plain = None
     if boxes == (WHOLE, WHOLE):
         plain = _likeness(left, right, turn, compared(left.pixels, right.pixels, boxes), 0.0, limits)
-        if plain and plain.kind in _WHOLE_KINDS:
+        if plain and plain.kind in WHOLE_PICTURES:
             return plain
     parts = overlapping(left.pixels, right.pixels, boxes)
     loss = 1 - min(min(box[2] - box[0], box[3] - box[1]) for box in parts)
@@ -149,7 +148,7 @@ def _judged(left: Shown, right: Shown, turn: int, boxes: tuple[Box, Box], limits
 
 def _likeness(left: Shown, right: Shown, turn: int, found: Comparison, loss: float, limits: Limits) -> Likeness | None:
     kind = _kind(found, loss, turn, limits)
-    if kind in _WHOLE_KINDS and not _same_file_kind(left, right, found):
+    if kind in WHOLE_PICTURES and not _same_file_kind(left, right, found):
         kind = Kind.EDITED
     if kind is None:
         return None

@@ -116,7 +116,11 @@ def test_prune_returned_takes_what_is_no_better_and_names_the_rest(
     capsys.readouterr()
 
     assert run(["index", "--jobs", "0"]) == 0
-    assert "2 files returned, which show what was rejected: imgindex prune --returned" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 file returned, which show what was rejected: imgindex prune --returned\n" in told
+    assert (
+        "1 file returned, with more pixels than what was rejected, and stay until you decide: imgindex reject" in told
+    )
     assert run(["prune", "--returned"]) == 3
     found = capsys.readouterr()
     assert f"{AGAIN}  ({WHY}; same picture, " in found.out
@@ -140,21 +144,48 @@ def test_reject_says_when_another_encoding_is_left(
     assert run(["reject", BAD, "--reason", WHY, "--yes"]) == 0
 
     assert capsys.readouterr().out.endswith(
-        "2 files returned, which show what was rejected: imgindex prune --returned\n"
+        "1 file returned, which show what was rejected: imgindex prune --returned\n"
+        "1 file returned, with more pixels than what was rejected, and stay until you decide: imgindex reject FILE, or"
+        " imgindex rejected forget FILE\n"
     )
 
 
-def test_prune_says_when_a_kept_file_shows_what_was_rejected(
-    photos: Path, index: Index, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It does not keep one silently."""
+def test_index_says_of_what_thumbnails_show_that_it_is_unsure(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rejected file was purged; `prune --returned` would take nothing, and `index` does not say that it would."""
     run(["reject", BAD, "--reason", WHY, "--yes", "--quiet"])
-    come_again(photos, index)
+    run(["purge", "--older-than", "0s", "--yes", "--quiet"])
+    (photos / AGAIN).write_bytes(resaved(0, 2 / 3))
+    capsys.readouterr()
+
+    assert run(["index", "--jobs", "0"]) == 0
+
+    told = capsys.readouterr().out
+    assert told.count(" returned, ") == 1
+    assert "1 file returned, as thumbnails alone say: look, then imgindex prune --returned --unconfirmed\n" in told
+
+
+@pytest.mark.parametrize(
+    ("scale", "told"),
+    [
+        (2 / 3, "1 kept file of these groups returned, which show what was rejected: imgindex prune --returned\n"),
+        (3 / 2, "1 kept file of these groups returned, with more pixels than what was rejected, and stay until you"),
+    ],
+    ids=["smaller", "larger"],
+)
+def test_prune_says_when_a_kept_file_shows_what_was_rejected(
+    photos: Path, index: Index, capsys: pytest.CaptureFixture[str], scale: float, told: str
+) -> None:
+    """It does not keep one silently, and says of none that `prune --returned` takes it when it does not."""
+    run(["reject", BAD, "--reason", WHY, "--yes", "--quiet"])
+    for name in (AGAIN, "z/once more.webp"):
+        (photos / name).write_bytes(resaved(0, scale))
+    index.update(photos, jobs=0)
     capsys.readouterr()
 
     assert run(["prune"]) == 0
 
-    assert "1 kept file of these groups show what was rejected" in capsys.readouterr().err
+    found = capsys.readouterr().err
+    assert (found.count(" returned, "), told in found) == (1, True)
 
 
 def test_rejected_list_tells_what_is_known(photos: Path, index: Index, capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +235,8 @@ def test_status_history_quarantine_and_check_tell_of_it(photos: Path, capsys: py
     picture = resaved(0, 2 / 3)
     (photos.parent / "new.webp").write_bytes(picture)
     assert run(["check", "../new.webp", "--json"]) == 10
-    assert objects(capsys.readouterr().out)[0]["rejected"] is None
+    (found,) = objects(capsys.readouterr().out)
+    assert (found["rejected"], found["better"]) == (None, None)
     run(["reject", BAD, "--reason", WHY, "--yes", "--quiet"])
     capsys.readouterr()
 
@@ -219,7 +251,13 @@ def test_status_history_quarantine_and_check_tell_of_it(photos: Path, capsys: py
     assert run(["check", "../new.webp"]) == 10
     assert f"no file of it is left; rejected: {WHY})" in capsys.readouterr().out
     assert run(["check", "../new.webp", "--json"]) == 10
-    assert objects(capsys.readouterr().out)[0]["rejected"] == WHY
+    (found,) = objects(capsys.readouterr().out)
+    assert (found["rejected"], found["better"]) == (WHY, False)
+    (photos.parent / "larger.png").write_bytes(resaved(0, 3 / 2, "PNG"))
+    assert run(["check", "../larger.png"]) == 10
+    assert f"rejected: {WHY}; this one has more pixels)" in capsys.readouterr().out
+    assert run(["check", "../larger.png", "--json"]) == 10
+    assert objects(capsys.readouterr().out)[0]["better"] is True
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")

@@ -365,7 +365,8 @@ def test_judgements_are_decisions_on_contents_that_were_decoded_here(opened: Dat
 # --- plans of the statements
 
 
-def test_statements_about_due_contents_use_the_indexes(opened: Database) -> None:
+@pytest.mark.parametrize("marks", [0, 1])
+def test_statements_about_due_contents_use_the_indexes(opened: Database, marks: int) -> None:
     """A run without news does not read a table of a million contents to find that out."""
     with opened.writing() as tx:
         rows = [
@@ -387,6 +388,8 @@ def test_statements_about_due_contents_use_the_indexes(opened: Database) -> None
         )
         for number in range(1, 10):
             add_file(tx, number, number)
+        for number in range(marks):
+            tx.exec_driver_sql("INSERT INTO rejected VALUES (?, 'blurred', 0)", (digest(number),))
     plans = []
     with opened.writing() as tx:
 
@@ -396,7 +399,7 @@ def test_statements_about_due_contents_use_the_indexes(opened: Database) -> None
 
         event.listen(tx, "before_cursor_execute", explain)
         due = matches.settle_plain(tx, RECIPE, MATCHING, LEAST_DETAIL)
-        settle, count = plans
+        settle, _any, count = plans
         matches.hash_rows(tx, RECIPE, LEAST_DETAIL)
         hashes = plans[-1]
 
@@ -404,6 +407,7 @@ def test_statements_about_due_contents_use_the_indexes(opened: Database) -> None
     assert "content_unmatched" in settle[0]
     assert any("earlier" in step and "content_look" in step for step in settle)
     assert "content_unmatched" in count[0]
+    assert any("rejected" in step for step in count) is bool(marks)
     assert not [step for step in hashes if step.startswith("SCAN content")]
 
 

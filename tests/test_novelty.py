@@ -63,6 +63,12 @@ def outcome(own: Known, *others: tuple[Known, Kind]) -> tuple[Brought, int | Non
             id="the same as something rejected, and as a file",
         ),
         pytest.param(
+            content(9, before=False),
+            [(content(1, 50, kept=True, rejected=True), Kind.SAME), (content(2, rejected=True), Kind.SAME)],
+            (Brought.RETURNED, 2),
+            id="larger than something rejected, but not than something else",
+        ),
+        pytest.param(
             content(9, before=False), [(content(1, kept=True), Kind.SAME)], (Brought.SAME, 1), id="the same as a file"
         ),
         pytest.param(

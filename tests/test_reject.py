@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rejecting import (
     AGAIN,
     BAD,
@@ -189,6 +190,19 @@ def test_decision_of_a_person_outranks_what_was_found(photos: Path, index: Index
     reject(index, photos / BAD)
 
     assert returned(index) == {BIGGER: ("same", "files", True), "b/3.jpg": ("same", "person", False)}
+
+
+def test_decision_follows_a_picture_that_is_saved_again(photos: Path, index: Index) -> None:
+    """What is a copy of a picture that was told from the rejected one, rather than of that, did not return."""
+    (photos / AGAIN).write_bytes(resaved(0, 2 / 3))
+    with Image.open(photos / AGAIN) as picture:
+        (photos / "copy.jpg").write_bytes(encoded(picture.convert("RGB"), "JPEG", quality=97))
+    index.update(photos, jobs=0)
+    index.decide(photos / BAD, photos / AGAIN, "different")
+
+    reject(index, photos / BAD)
+
+    assert returned(index) == {}
 
 
 def test_file_is_no_better_when_it_shows_a_larger_rejected_picture_too(photos: Path, index: Index) -> None:

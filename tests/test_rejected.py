@@ -321,6 +321,33 @@ def test_gate_does_not_call_a_mirror_image_rejected(photos: Path, index: Index) 
     assert (answer.kind, answer.rejected) == (Kind.FLIPPED, None)
 
 
+@pytest.mark.parametrize("kind", ["bytes", "flipped"])
+def test_gate_knows_what_was_rejected_whatever_kinds_are_asked_for(photos: Path, index: Index, kind: str) -> None:
+    """Another encoding and the bytes themselves; other pictures are new unless they are of the kind."""
+    with index.gate(kinds=[kind], jobs=0) as gate:
+        again, itself, fine = gate.admit_all([resaved(0, 2 / 3), encoded(drawn(0)), resaved(1, 2 / 3)])
+
+    assert (again.kind, again.rejected, again.better) == (Kind.SAME, WHY, False)
+    assert (itself.kind, itself.rejected) == (Kind.BYTES, WHY)
+    assert (fine.is_new, fine.rejected) == (True, None)
+
+
+@pytest.mark.parametrize("kinds", [["bytes", "same"], ["bytes"]])
+def test_gate_says_when_a_picture_has_more_pixels_than_what_was_rejected(
+    photos: Path, index: Index, kinds: list[str]
+) -> None:
+    """It is known, and the user decides; once a file of it is there, it is known as that."""
+    larger = resaved(0, 3 / 2, "PNG")
+    with index.gate(kinds=kinds, jobs=0) as gate:
+        answer = gate.admit(larger)
+    come_again(photos, index)
+    stored = index.check(larger, kinds=kinds)
+
+    assert (answer.kind, answer.rejected, answer.better) == (Kind.SAME, WHY, True)
+    assert (stored.kind, stored.path) == (Kind.BYTES, str(photos / BIGGER))
+    assert (stored.rejected, stored.better) == (None, False)
+
+
 def test_gate_lets_a_decision_outrank_a_rejection(photos: Path, index: Index) -> None:
     """Two pictures that a person calls different are so, also when one was rejected."""
     come_again(photos, index)

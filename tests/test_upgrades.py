@@ -99,7 +99,7 @@ def test_of_several_better_versions_the_largest_is_taken(tmp_path: Path, index: 
     put(photos / "scrape/b.jpg", drawn(2))
     put(photos / "scrape/c.jpg", drawn(2))
     came(index, photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
 
     assert sorted(tree(photos)) == ["scrape/a.jpg", "scrape/c.jpg", OLD]
     assert index.upgrades(jobs=0) == ()
@@ -238,7 +238,7 @@ def test_an_upgrade_puts_the_better_one_in_place(tmp_path: Path, index: Index) -
     photos = with_better(tmp_path, index, caption="a cat\n")
     old, better = content(photos, OLD), content(photos, BETTER)
     modified = (photos / BETTER).stat().st_mtime_ns
-    done = index.upgrade(index.upgrades(jobs=0))
+    done = index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
 
     assert [moved.path for moved in done.moved] == [str(photos / OLD)]
     assert sorted(tree(photos)) == [OLD, "train/cat/1.txt"]
@@ -252,7 +252,7 @@ def test_an_upgrade_puts_the_better_one_in_place(tmp_path: Path, index: Index) -
 def test_another_format_keeps_its_own_ending(tmp_path: Path, index: Index) -> None:
     """The stem is the old one's, so that the caption stays its caption."""
     photos = with_better(tmp_path, index, form="PNG", caption="a cat\n")
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
 
     assert sorted(tree(photos)) == ["train/cat/1.png", "train/cat/1.txt"]
 
@@ -260,7 +260,7 @@ def test_another_format_keeps_its_own_ending(tmp_path: Path, index: Index) -> No
 def test_the_index_needs_no_new_look(tmp_path: Path, index: Index) -> None:
     """The rows are right at once; a run after it finds nothing new or gone and decodes nothing."""
     photos = with_better(tmp_path, index, form="PNG")
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     with contextlib.closing(sqlite3.connect(index.path)) as db:
         rows = db.execute(
             "SELECT path, name, digest FROM file JOIN folder ON folder.id = folder_id JOIN content"
@@ -282,7 +282,7 @@ def test_undo_is_exact(tmp_path: Path, index: Index) -> None:
     (photos / "scrape/y.txt").write_text("a cat\n")
     (photos / "scrape/y.json").write_text("{}")
     before, found = tree(photos), names(index.upgrades(jobs=0))
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     between = tree(photos)
     index.undo()
 
@@ -299,7 +299,7 @@ def test_undo_without_the_database_is_exact(tmp_path: Path, index: Index) -> Non
     """By the manifests alone, also a second time; and the index notices."""
     photos = with_better(tmp_path, index, numbers=(0, 1), caption="a cat\n")
     before = tree(photos)
-    done = index.upgrade(index.upgrades(jobs=0))
+    done = index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     quarantine = photos.parent / ".imgindex-quarantine"
     first = run(["undo", "--from-manifest", str(quarantine)])
     second = run(["undo", "--from-manifest", str(quarantine)])
@@ -314,7 +314,7 @@ def test_data_that_moved_with_its_quarantine_is_undone_where_it_is(tmp_path: Pat
     """By the manifests; the place that they were written in is left alone."""
     photos = with_better(tmp_path, index)
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = tree(photos)
     moved = tmp_path / "elsewhere"
     shutil.copytree(photos.parent, moved)
@@ -329,7 +329,7 @@ def test_a_root_that_moved_is_undone_where_it_is(tmp_path: Path, index: Index) -
     """The journal follows `root move`."""
     photos = with_better(tmp_path, index)
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     photos.parent.rename(tmp_path / "elsewhere")
     index.move_root(photos, tmp_path / "elsewhere/photos")
     index.undo()
@@ -340,7 +340,7 @@ def test_a_root_that_moved_is_undone_where_it_is(tmp_path: Path, index: Index) -
 def test_purge_deletes_the_old_one_and_nothing_else(tmp_path: Path, index: Index) -> None:
     """The better one stands for it; after that, there is nothing to take back."""
     photos = with_better(tmp_path, index)
-    done = index.upgrade(index.upgrades(jobs=0))
+    done = index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = tree(photos)
     index.purge(0, dry_run=False)
 
@@ -358,7 +358,7 @@ def test_roots_of_their_own(tmp_path: Path, index: Index) -> None:
     put(scrape / "x.jpg", drawn(0))
     came(index, scrape)
     before = tree(train), tree(scrape)
-    index.upgrade(index.upgrades(jobs=0), max_share=1)
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)), max_share=1)
     report = index.update(train, scrape, jobs=0)
     upgraded = sorted(tree(train)), sorted(tree(scrape))
     index.undo()
@@ -373,7 +373,7 @@ def test_another_file_system_between_the_two(tmp_path: Path, index: Index, monke
     photos = with_better(tmp_path, index, caption="a cat\n")
     before = tree(photos)
     monkeypatch.setattr(transfer, "rename_no_replace", across)
-    done = index.upgrade(index.upgrades(jobs=0))
+    done = index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = sorted(tree(photos))
     report = index.update(photos, jobs=0)
     index.undo()
@@ -398,7 +398,7 @@ def test_equal_captions_of_the_better_one_go_into_the_quarantine(tmp_path: Path,
     photos = with_better(tmp_path, index, caption="a cat\n")
     better_with(photos, "x.txt", "a cat\n\n")
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = tree(photos)
     index.undo()
 
@@ -413,7 +413,7 @@ def test_captions_that_the_old_one_lacks_come_along(tmp_path: Path, index: Index
     better_with(photos, "x.txt", "a cat\n")
     better_with(photos, "x.png.xmp", "<x/>")
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = tree(photos)
     index.undo()
 
@@ -429,7 +429,7 @@ def test_captions_that_bear_the_whole_name_get_the_new_one(tmp_path: Path, index
     photos = with_better(tmp_path, index, form="PNG")
     (photos / "train/cat/1.jpg.txt").write_text("a cat\n")
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = sorted(tree(photos))
     index.undo()
 
@@ -451,7 +451,7 @@ def test_labels_of_yolo_stay(tmp_path: Path, index: Index) -> None:
     (photos / "labels/new/y.txt").write_text("1 0.5 0.5 0.2 0.2\n")
     came(index, photos)
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = tree(photos)
     index.undo()
 
@@ -469,7 +469,7 @@ def conflict(tmp_path: Path, index: Index, photos: Path, **wishes: bool) -> tupl
     """What speaks against the only upgrade; nothing changes when it is asked for all the same."""
     (found,) = index.upgrades(jobs=0, **wishes)
     before = tree(photos)
-    done = index.upgrade([found])
+    done = index.carry_out(index.plan_upgrades([found]))
 
     assert [refused.reason for refused in done.refused] == ["; ".join(found.problems)]
     assert done.moved == ()
@@ -510,7 +510,7 @@ def test_labels_that_may_count_in_pixels_are_left_alone(tmp_path: Path, index: I
     problem = f"its {ending} may count in pixels, which would be wrong for a larger picture"
 
     assert conflict(tmp_path, index, photos) == (problem,)
-    index.upgrade(index.upgrades(jobs=0, keep_labels=True))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0, keep_labels=True)))
     assert sorted(tree(photos)) == sorted([OLD, str(Path(OLD).with_suffix(ending))])
 
 
@@ -530,7 +530,7 @@ def test_a_caption_of_several_pictures_stays_with_them(tmp_path: Path, index: In
 
     assert conflict(tmp_path, index, photos) == ("the better one's .txt belongs to other files, too",)
     (photos / "train/cat/1.txt").write_text("a cat\n")
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     assert sorted(tree(photos)) == ["scrape/x.cr2", "scrape/x.txt", OLD, "train/cat/1.txt"]
 
 
@@ -542,7 +542,7 @@ def test_a_caption_of_both_stays(tmp_path: Path, index: Index) -> None:
     put(photos / "a/1.png", drawn(0), "PNG")
     came(index, photos)
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = sorted(tree(photos))
     index.undo()
 
@@ -577,7 +577,7 @@ def test_a_name_that_is_taken_at_the_last_moment_is_left_alone(tmp_path: Path, i
     found = index.upgrades(jobs=0)
     (photos / "train/cat/1.png").write_bytes(b"a newcomer")
     before = tree(photos)
-    done = index.upgrade(found)
+    done = index.carry_out(index.plan_upgrades(found))
 
     assert [refused.reason for refused in done.refused] == [
         f"'scrape/x.png': another file lies at '{photos}/train/cat/1.png'"
@@ -593,7 +593,7 @@ def test_a_better_one_that_changed_is_left_alone(tmp_path: Path, index: Index) -
     found = index.upgrades(jobs=0)
     (photos / BETTER).write_bytes(b"something else")
     before = tree(photos)
-    done = index.upgrade(found)
+    done = index.carry_out(index.plan_upgrades(found))
 
     assert [refused.reason for refused in done.refused] == ["its keeper changed since it was indexed"]
     assert tree(photos) == before
@@ -606,7 +606,7 @@ def test_a_caption_that_changed_is_not_brought_along(tmp_path: Path, index: Inde
     found = index.upgrades(jobs=0)
     better_with(photos, "x.txt", "a dog\n")
     before = tree(photos)
-    done = index.upgrade(found)
+    done = index.carry_out(index.plan_upgrades(found))
 
     assert [refused.reason for refused in done.refused] == [
         f"its sidecar '{photos}/scrape/x.txt' changed since the plan was made"
@@ -633,7 +633,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, index: Index) -> None:
     put(photos / os.fsdecode(b"\xff") / os.fsdecode(b"th\xe9.png"), drawn(0), "PNG")
     came(index, photos)
     before = tree(photos)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     upgraded = sorted(tree(photos))
     index.undo()
 
@@ -647,7 +647,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, index: Index) -> None:
 def test_undo_keeps_both_when_the_better_ones_place_is_taken(tmp_path: Path, index: Index) -> None:
     """Nothing is overwritten, and nothing is left half-way."""
     photos = with_better(tmp_path, index)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     (photos / BETTER).write_bytes(b"a newcomer")
     upgraded = tree(photos)
     done = index.undo()
@@ -664,7 +664,7 @@ def test_undo_is_whole_or_not_at_all(tmp_path: Path, index: Index, change: str) 
     """The better one stays where it is while anything of what was done with it cannot be taken back."""
     photos = with_better(tmp_path, index, form="PNG")
     better_with(photos, "x.txt", "a cat\n")
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     path = {
         "old place taken": photos / OLD,
         "payload altered": payloads(photos)[0],
@@ -683,7 +683,7 @@ def test_undo_brings_the_old_one_back_when_the_better_one_is_gone(tmp_path: Path
     """Nothing is in its way then."""
     photos = with_better(tmp_path, index)
     old = content(photos, OLD)
-    index.upgrade(index.upgrades(jobs=0))
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     (photos / OLD).unlink()
     done = index.undo()
 
@@ -697,7 +697,7 @@ def test_limits_hold(tmp_path: Path, index: Index) -> None:
     photos = with_better(tmp_path, index, numbers=(0, 1))
     before = tree(photos)
     with pytest.raises(SafetyError, match="more than --max-files 1"):
-        index.upgrade(index.upgrades(jobs=0), max_files=1)
+        index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)), max_files=1)
 
     assert tree(photos) == before
 

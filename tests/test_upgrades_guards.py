@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from checking import left_over, payloads
 from PIL import Image
-from support import tree
+from support import settle, tree
 from upgrading import BETTER, OLD, came, put, shrunk, with_better
 
 from indexer import Index, deeds, filesystem, sharpness
@@ -29,7 +29,7 @@ from indexer.vetting import vetted_gain
 
 def upgraded(index: Index, **options: float) -> MoveReport:
     """What carrying out all upgrades gives."""
-    return index.upgrade(index.upgrades(jobs=0), **options)
+    return index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)), **options)
 
 
 def journal(index: Index, statement: str) -> None:
@@ -132,7 +132,7 @@ def test_a_better_one_that_links_lead_to_stays(tmp_path: Path, index: Index) -> 
     found = index.upgrades(jobs=0)
     kept = os.path.relpath(linking.moves[0].keeper.full_path, photos)
     before = tree(photos)
-    done = index.upgrade(found)
+    done = index.carry_out(index.plan_upgrades(found))
 
     assert found[0].move.keeper.path == kept
     assert done.refused[0].reason == "symbolic links lead to it: undo the run that made them first"
@@ -281,6 +281,17 @@ def test_nothing_in_the_data_set_is_ever_deleted_as_a_payload(tmp_path: Path, in
     assert (photos / OLD).exists()
 
 
+def test_a_plan_tells_the_bytes_that_go(tmp_path: Path, index: Index) -> None:
+    """Those of the old pictures; two names of one file count once."""
+    photos = with_better(tmp_path, index)
+    size = (photos / OLD).stat().st_size
+    os.link(photos / OLD, photos / "train/cat/again.jpg")
+    index.update(photos, jobs=0)
+
+    assert index.plan_upgrades(index.upgrades(jobs=0)).bytes == size
+    assert index.plan_rejection(photos / OLD, photos / "train/cat/again.jpg", reason="blurred").bytes == size
+
+
 def test_purge_counts_what_lies_in_the_quarantine_alone(tmp_path: Path, index: Index) -> None:
     """The better one takes no space there."""
     photos = with_better(tmp_path, index)
@@ -306,6 +317,100 @@ def test_the_index_notices_an_undo_without_it(tmp_path: Path, index: Index, fold
     assert {entry.state for entry in index.journalled(done.run_id or 0)} == {"restored"}
     with pytest.raises(UsageError, match="nothing to bring back"):
         index.undo()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the pictures and captions that were opened."""
+    names: list[str] = []
+    real = os.open
+
+    def noting(path: str, *arguments: int, **options: int) -> int:
+        if isinstance(path, str) and path.endswith((".jpg", ".png", ".txt")):
+            names.append(os.path.basename(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", noting)
+    return names
+
+
+def settled(index: Index, photos: Path) -> None:
+    """Runs until nothing is fresh any more."""
+    index.update(photos, jobs=0)
+    settle(index)
+
+
+@pytest.mark.parametrize(
+    ("form", "taken"),
+    [
+        pytest.param("JPEG", [], id="same names"),
+        pytest.param("PNG", [], id="other endings"),
+        pytest.param("JPEG", ["larger"], id="a larger file lies where the better one came from"),
+        pytest.param("JPEG", ["as large"], id="a file as large lies there"),
+        pytest.param("PNG", ["larger", "as large"], id="both, and other endings"),
+    ],
+)
+def test_runs_after_upgrades_open_nothing(
+    tmp_path: Path, index: Index, opened: list[str], form: str, taken: list[str]
+) -> None:
+    """Neither better pictures nor captions that were renamed, as often as it is asked whether they came back."""
+    photos = with_better(tmp_path, index, form=form, numbers=(0, 2))
+    for path in ("scrape/x.txt", "scrape/y.txt"):
+        (photos / path).write_text("a cat")
+    for path in photos.glob("train/cat/*.jpg"):
+        path.with_name(f"{path.name}.txt").write_text("named after the whole name")
+    came(index, photos)
+    better = sorted(photos.glob("scrape/*.[jp][pn]g"))
+    sizes = [path.stat().st_size for path in better]
+    assert len(upgraded(index).moved) == 2
+    for path, size, kind in zip(better, sizes, taken, strict=False):
+        path.write_bytes(b"x" * (size if kind == "as large" else size + 1))
+    settled(index, photos)
+    opened.clear()
+
+    index.update(photos, jobs=0)
+
+    assert opened == []
+
+
+def test_the_first_run_after_an_upgrade_digests_what_moved_once(
+    tmp_path: Path, index: Index, opened: list[str]
+) -> None:
+    """Its change time is fresh: it could have been rewritten since. It is not decoded."""
+    photos = with_better(tmp_path, index)
+    upgraded(index)
+    opened.clear()
+
+    report = index.update(photos, jobs=0)
+
+    assert (opened, report.reread, report.decoded, report.new) == (["1.jpg"], 1, 0, 0)
+
+
+@pytest.mark.parametrize("by", ["journal", "manifest"])
+def test_a_caption_that_two_upgrades_renamed_goes_back_as_it_came(tmp_path: Path, index: Index, by: str) -> None:
+    """The second gives it the name that it had before the first; a run meanwhile does not take it for brought back."""
+    photos = tmp_path / "data/photos"
+    put(photos / OLD, shrunk(0, 0.3))
+    (photos / f"{OLD}.txt").write_text("a cat")
+    came(index, photos)
+    put(photos / "scrape/x.png", shrunk(0, 0.6), "PNG")
+    came(index, photos)
+    index.carry_out(index.plan_upgrades(index.upgrades(jobs=0, enlarged=True)))
+    put(photos / "scrape/y.jpg", drawn(0))
+    came(index, photos)
+    before = tree(photos)
+    again = index.carry_out(index.plan_upgrades(index.upgrades(jobs=0, enlarged=True)))
+    index.update(photos, jobs=0)
+    assert sorted(tree(photos)) == [OLD, f"{OLD}.txt"]
+
+    if by == "journal":
+        index.undo(again.run_id)
+        assert tree(photos) == before
+        index.undo()
+    else:
+        run(["undo", "--from-manifest", str(photos.parent / ".imgindex-quarantine")])
+
+    assert sorted(tree(photos)) == ["scrape/x.png", "scrape/y.jpg", OLD, f"{OLD}.txt"]
 
 
 @pytest.mark.parametrize("path", ["../../outside.jpg", "/outside.jpg", "train/../../x.jpg", ""])

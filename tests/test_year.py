@@ -91,7 +91,7 @@ def upgrade(year: Year, index: Index) -> None:
         old, new = inside(year, one.move.surplus.member.full_path), inside(year, one.move.keeper.full_path)
         assert new in expected[old]
         year.upgraded(old, new, inside(year, one.target))
-    assert index.upgrade(found, max_share=1).refused == ()
+    assert index.carry_out(index.plan_upgrades(found), max_share=1).refused == ()
     assert all((year.photos / path).exists() for path in year.standing)
 
 

@@ -1,4 +1,4 @@
-"""What each scrape brought, under which name, and what was thrown out for good."""
+"""What each scrape brought, under which name, and what was rejected for good."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -194,7 +194,7 @@ def _prepare_upgrades(base: Path, command: str) -> Tree:
     index.update(photos, jobs=0)
     original = tree(photos)
     if command != "upgrades":
-        index.upgrade(index.upgrades(jobs=0))
+        index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
     return original
 
 
@@ -287,7 +287,7 @@ def _judge(work: Path, original: Tree, point: tuple[str, str, str, int], *, clea
         lost += len(pictures - _digests(photos))
     if command == "upgrades":
         index.update(photos, jobs=0)
-        index.upgrade(index.upgrades(jobs=0))
+        index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)))
         halves += len(index.upgrades(jobs=0))
     marked = _marks_fit(index)
     if command in {"reject", "returned"}:

@@ -343,7 +343,7 @@ def test_hazard_52_caption_is_back_when_its_picture_was_swapped(
     with fault(52, "picture swapped behind its caption's back", root=photos) as case:
         behind(
             monkeypatch,
-            (deeds, "move_in_sidecar"),
+            (deeds, "move_as_planned"),
             case,
             lambda: (photos / SURPLUS).write_bytes(encoded(drawn(51))),
         )

@@ -73,7 +73,7 @@ def states(index: Index) -> list[str]:
 
 def upgraded(index: Index, **options: Any) -> MoveReport:
     """What carrying out all upgrades gives."""
-    return index.upgrade(index.upgrades(jobs=0), **options)
+    return index.carry_out(index.plan_upgrades(index.upgrades(jobs=0)), **options)
 
 
 def in_step(index: Index, photos: Path) -> bool:
@@ -93,7 +93,7 @@ def test_hazard_42_to_53_changed_between_plan_and_move(
     change(ends[path], ends[OLD if path == BETTER else BETTER])
     before = tree(photos)
     with fault(row, f"upgrade, {path} {change.__name__}", root=photos):
-        done = index.upgrade(found)
+        done = index.carry_out(index.plan_upgrades(found))
 
     assert done.moved == ()
     assert len(done.refused) == 1
@@ -124,7 +124,7 @@ def test_hazard_42_to_53_changed_at_the_last_moment(
             monkeypatch, lambda: (change(ends[path], ends[OLD if path == BETTER else BETTER]), case.snapshot())
         )
         before = tree(photos)
-        done = index.upgrade(found)
+        done = index.carry_out(index.plan_upgrades(found))
         after = tree(photos)
         monkeypatch.undo()
         if change is not behind_a_link:
@@ -159,7 +159,7 @@ def test_hazard_42_to_47_the_better_one_changes_when_the_old_one_is_away(
     photos = prepared(tmp_path, index)
     found = index.upgrades(jobs=0)
     better, before = photos / "scrape/x.png", tree(photos)
-    real = deeds.move_in_sidecar
+    real = deeds.move_as_planned
     if way == "copied":
         monkeypatch.setattr(transfer, "rename_no_replace", across)
     with fault(42, f"upgrade, better one {change.__name__} when the old one is away, {way}", root=photos) as case:
@@ -170,8 +170,8 @@ def test_hazard_42_to_47_the_better_one_changes_when_the_old_one_is_away(
                 case.snapshot()
             return real(entry, shared)
 
-        monkeypatch.setattr(deeds, "move_in_sidecar", hooked)
-        done = index.upgrade(found)
+        monkeypatch.setattr(deeds, "move_as_planned", hooked)
+        done = index.carry_out(index.plan_upgrades(found))
         after = tree(photos)
         monkeypatch.undo()
 
@@ -201,7 +201,7 @@ def test_hazard_52_the_better_one_is_swapped_at_the_rename(
             return real(source, name, target, new_name, entry)
 
         monkeypatch.setattr(quarantine, "transfer", hooked)
-        done = index.upgrade(found)
+        done = index.carry_out(index.plan_upgrades(found))
         monkeypatch.undo()
 
     assert done.moved == ()
@@ -217,7 +217,7 @@ def test_hazard_53_the_old_ones_folder_becomes_a_link_when_it_is_away(
     found = index.upgrades(jobs=0)
     outside = tmp_path / "outside"
     outside.mkdir()
-    real = deeds.move_in_sidecar
+    real = deeds.move_as_planned
     with fault(53, "upgrade, the folder of the old one becomes a link", root=photos, others=[outside]):
 
         def hooked(entry: Any, shared: Any) -> Any:
@@ -225,8 +225,8 @@ def test_hazard_53_the_old_ones_folder_becomes_a_link_when_it_is_away(
             (photos / "train/cat").symlink_to(outside)
             return real(entry, shared)
 
-        monkeypatch.setattr(deeds, "move_in_sidecar", hooked)
-        done = index.upgrade(found)
+        monkeypatch.setattr(deeds, "move_as_planned", hooked)
+        done = index.carry_out(index.plan_upgrades(found))
         monkeypatch.undo()
 
     assert done.moved == ()
@@ -273,7 +273,7 @@ def _cut_off(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(prune, "_write_result", fails)
         with pytest.raises(OSError, match="Input/output"):
-            index.upgrade(found)
+            index.carry_out(index.plan_upgrades(found))
 
 
 def test_hazard_64_another_file_system_that_fills_up(
@@ -293,7 +293,7 @@ def test_hazard_64_another_file_system_that_fills_up(
     monkeypatch.setattr(transfer, "rename_no_replace", across)
     monkeypatch.setattr(transfer, "write_all", full)
     with fault(64, "upgrade, the better one's new disk is full", root=photos) as case:
-        done = index.upgrade(found)
+        done = index.carry_out(index.plan_upgrades(found))
         after = tree(photos)
         case.undo(index)
 
@@ -317,7 +317,7 @@ def test_hazard_66_the_intent_cannot_be_written(
     monkeypatch.setattr(*((ledger, "journal_plan", fails) if what == "journal" else (manifest, "_append", fails)))
     with fault(66, f"upgrade, no space for the {what}", root=photos) as case:
         with pytest.raises((OSError, ImgindexError)):
-            index.upgrade(found)
+            index.carry_out(index.plan_upgrades(found))
         after = tree(photos)
         monkeypatch.undo()
         index.recover()
