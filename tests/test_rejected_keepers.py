@@ -101,4 +101,4 @@ def test_upgrade_to_what_was_rejected_is_left_alone(tmp_path: Path, index: Index
     (found,) = index.upgrades(jobs=0)
 
     assert found.problems == (RETURNED,)
-    assert index.carry_out(index.upgrade_plan([found])).moved == ()
+    assert index.carry_out(index.plan_upgrades([found])).moved == ()
