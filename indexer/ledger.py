@@ -70,6 +70,12 @@ def journal_set(tx: Connection, states: Mapping[int, MoveState]) -> None:
         tx.execute(update(journal).where(journal.c.id == bindparam("key")).values(state=bindparam("new")), rows)
 
 
+def in_state(tx: Connection, entry_ids: Iterable[int], state: MoveState) -> set[int]:
+    """Those of some journal entries, by id, that are in a state."""
+    query = select(journal.c.id).where(journal.c.state == state)
+    return {row.id for row in in_parts(tx, query, journal.c.id, entry_ids)}
+
+
 def forget_paths(tx: Connection, paths: Iterable[tuple[int, str]]) -> None:
     """Drops the rows of files that were moved away, by root id and path relative to it."""
     for root_id, path in paths:
