@@ -151,6 +151,13 @@ def live_copies(tx: Connection, digest: bytes) -> list[tuple[int, str]]:
     return [(root_id, joined(parent, name)) for root_id, parent, name in rows]
 
 
+def is_live(tx: Connection, digest: bytes, stamp: Stamp) -> bool:
+    """True when an indexed file with a content is the one of a stamp, whatever its name: a rename keeps all but `ctime`."""
+    same = (file.c.size == stamp.size, file.c.mtime_ns == stamp.mtime_ns, file.c.inode == stamp.inode)
+    query = select(file.c.id).join_from(file, content).where(content.c.digest == digest, *same)
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def live_files(tx: Connection, file_ids: Iterable[int]) -> dict[int, bytes]:
     """The digests of files that the index knows as pictures, by id."""
     query = select(file.c.id, content.c.digest).join_from(file, content).where(file.c.state == FileState.PICTURE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -12,8 +12,9 @@ from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_state, take_back
 from indexer.journal import entry_of, is_indexed, is_replacement, sync
+from indexer.manifest import MANIFEST
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
-from indexer.plans import Action, Refused
+from indexer.plans import MOVES, Action, Refused
 from indexer.quarantine import names_in
 
 _NOT_HELD = (MoveState.ABORTED, MoveState.RESTORED, MoveState.MISSING)
@@ -53,9 +54,10 @@ def recover(database: Database) -> Recovered:
 
 
 def notice_returned(database: Database) -> None:
-    """Writes down what an undo by the manifests alone took back; the rows of pictures are left to the next scan.
+    """Writes down what an undo by the manifests alone took back; the rows of pictures are left to scans.
 
-    Links that share blocks with their keeper cannot be told from files of their own, and stay as they are.
+    What moved on since is found by its row. Links that share blocks with their keeper cannot be told from files of their
+    own, and stay as they are.
     """
     lying = cache(lambda stored: names_in(database.absolute(stored)))
     with database.reading() as tx:
@@ -67,10 +69,25 @@ def notice_returned(database: Database) -> None:
             entry := entry_of(database, row), back
         ):
             back[entry.entry_id] = entry
+    with database.reading() as tx:
+        for row in sorted(rows, key=lambda row: row.owner_id is not None):
+            gone = MANIFEST in (names := lying(row.quarantine)) and row.payload not in names
+            if gone and row.id not in back and _moved_on(tx, entry := entry_of(database, row), back):
+                back[entry.entry_id] = entry
     if back:
         with database.writing(durable=True) as tx:
             ledger.journal_set(tx, dict.fromkeys(back, MoveState.RESTORED))
             rejects.release(tx, back.values())
+
+
+def _moved_on(tx: Connection, entry: JournalEntry, back: Container[int]) -> bool:
+    """True for a file that left the quarantine and has another name by now, and for what came with one.
+
+    Bytes alone do not tell: a copy of what was rejected may have come since, and somebody deleted what lay there.
+    """
+    if entry.action not in MOVES:
+        return False
+    return entry.owner_id in back if entry.owner_id is not None else ledger.is_live(tx, entry.digest, entry.stamp)
 
 
 def _unreplaced(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:
