@@ -235,6 +235,22 @@ def end_renames(tx: Connection) -> None:
     tx.execute(update(journal).where(*left).values(state=MoveState.PURGED))
 
 
+def stranded(tx: Connection) -> list[Row[Any]]:
+    """The rows of files that took the places of pictures which are back, while they did not go back themselves."""
+    back = select(journal.c.id).where(journal.c.state == MoveState.RESTORED)
+    query = select(journal, root.c.path.label("root")).join_from(journal, root)
+    left = (journal.c.action == Action.RENAME, journal.c.state == MoveState.MOVED, journal.c.owner_id.in_(back))
+    return list(tx.execute(query.where(*left)))
+
+
+def held(tx: Connection, digest: bytes, after: int) -> list[Row[Any]]:
+    """The rows after one of files of some bytes that lie in the quarantine, the latest first."""
+    query = select(journal, root.c.path.label("root")).join_from(journal, root).order_by(journal.c.id.desc())
+    moved = (journal.c.digest == digest, journal.c.state == MoveState.MOVED, journal.c.action.in_(MOVES))
+    query = query.where(journal.c.id > after)
+    return list(tx.execute(query.where(*moved)))
+
+
 def linked_keepers(tx: Connection) -> set[str]:
     """The stored paths of the files that symbolic links made by prunes lead to."""
     linked = (journal.c.action == Action.SYMLINK, journal.c.state == MoveState.MOVED)

@@ -20,6 +20,7 @@ from indexer.places import joined
 from indexer.plans import LINKS, Action, Refused
 from indexer.quarantine import digest_at, is_payload, is_quarantined
 from indexer.records import Tick, no_progress
+from indexer.recover import end_stranded
 from indexer.sidecars import Finder
 
 Entries = tuple[JournalEntry, ...]
@@ -62,6 +63,8 @@ def purge(
         left -= sum(entry.stamp.size for deed in sound for entry in deed if answers[entry.entry_id] is None)
         done += (answer for deed in deeds for answer in _report(deed, answers))
         tick("purge", len(deeds), total)
+    if not dry_run:
+        end_stranded(database)
     return finished(database, run_id, done, started_s)
 
 

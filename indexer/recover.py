@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_state, take_back
+from indexer.filesystem import folder_exists
 from indexer.journal import entry_of, is_indexed, is_replacement, sync
 from indexer.manifest import MANIFEST
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
 from indexer.plans import MOVES, Action, Refused
-from indexer.quarantine import names_in
+from indexer.quarantine import digest_at, names_in
 
 _NOT_HELD = (MoveState.ABORTED, MoveState.RESTORED, MoveState.MISSING)
 """Where a deed stands whose file is not in the quarantine, and was not purged."""
@@ -78,6 +79,26 @@ def notice_returned(database: Database) -> None:
         with database.writing(durable=True) as tx:
             ledger.journal_set(tx, dict.fromkeys(back, MoveState.RESTORED))
             rejects.release(tx, back.values())
+
+
+def end_stranded(database: Database) -> None:
+    """Notes that files are missing that took the places of pictures which are back, and which nothing can bring back."""
+    with database.reading() as tx:
+        entries = [entry_of(database, row) for row in ledger.stranded(tx)]
+    gone = [
+        one for one in entries if folder_exists(one.quarantine) and digest_at(one.quarantine, one.payload) != one.digest
+    ]
+    lost = [one.entry_id for one in gone if moved_again(database, one) is None]
+    if lost:
+        with database.writing(durable=True) as tx:
+            ledger.journal_set(tx, dict.fromkeys(lost, MoveState.MISSING))
+
+
+def moved_again(database: Database, entry: JournalEntry) -> int | None:
+    """The run that moved a file on, from its new place in the data set into the quarantine; None when none did."""
+    with database.reading() as tx:
+        others = [entry_of(database, row) for row in ledger.held(tx, entry.digest, after=entry.entry_id)]
+    return next((one.run_id for one in others if one.full_path == entry.payload_path), None)
 
 
 def _moved_on(tx: Connection, entry: JournalEntry, back: Container[int]) -> bool:
