@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from indexer import ledger, queries, roots, scan, store
+from indexer import ledger, queries, recover, roots, scan, store
 from indexer.admit import admit
 from indexer.assess import judge_arrivals
 from indexer.boundaries import not_entered
@@ -118,6 +118,7 @@ def update(
         _settle(database, scanned, request, first_new)
     reading = Read(run_id, recipe_id, first_new, bases, whole=request.files is None)
     read_due(database, reach, reading, executor, request, tick)
+    recover.notice_returned(database)
     matched = match_due(database, recipe_id, executor, tick)
     with database.writing() as tx:
         returned = judge_arrivals(tx, run_id)

@@ -70,6 +70,12 @@ def journal_set(tx: Connection, states: Mapping[int, MoveState]) -> None:
         tx.execute(update(journal).where(journal.c.id == bindparam("key")).values(state=bindparam("new")), rows)
 
 
+def in_state(tx: Connection, entry_ids: Iterable[int], state: MoveState) -> set[int]:
+    """Those of some journal entries, by id, that are in a state."""
+    query = select(journal.c.id).where(journal.c.state == state)
+    return {row.id for row in in_parts(tx, query, journal.c.id, entry_ids)}
+
+
 def forget_paths(tx: Connection, paths: Iterable[tuple[int, str]]) -> None:
     """Drops the rows of files that were moved away, by root id and path relative to it."""
     for root_id, path in paths:
@@ -143,6 +149,13 @@ def live_copies(tx: Connection, digest: bytes) -> list[tuple[int, str]]:
     query = select(folder.c.root_id, folder.c.path, file.c.name).select_from(files_with_folders().join(content))
     rows = tx.execute(query.where(content.c.digest == digest).order_by(file.c.id))
     return [(root_id, joined(parent, name)) for root_id, parent, name in rows]
+
+
+def is_live(tx: Connection, digest: bytes, stamp: Stamp) -> bool:
+    """True when an indexed file with a content is the one of a stamp, whatever its name: a rename keeps all but `ctime`."""
+    same = (file.c.size == stamp.size, file.c.mtime_ns == stamp.mtime_ns, file.c.inode == stamp.inode)
+    query = select(file.c.id).join_from(file, content).where(content.c.digest == digest, *same)
+    return tx.execute(query.limit(1)).first() is not None
 
 
 def live_files(tx: Connection, file_ids: Iterable[int]) -> dict[int, bytes]:
@@ -220,6 +233,22 @@ def end_renames(tx: Connection) -> None:
     purged = select(journal.c.id).where(journal.c.state == MoveState.PURGED)
     left = (journal.c.action == Action.RENAME, journal.c.state == MoveState.MOVED, journal.c.owner_id.in_(purged))
     tx.execute(update(journal).where(*left).values(state=MoveState.PURGED))
+
+
+def stranded(tx: Connection) -> list[Row[Any]]:
+    """The rows of files that took the places of pictures which are back, while they did not go back themselves."""
+    back = select(journal.c.id).where(journal.c.state == MoveState.RESTORED)
+    query = select(journal, root.c.path.label("root")).join_from(journal, root)
+    left = (journal.c.action == Action.RENAME, journal.c.state == MoveState.MOVED, journal.c.owner_id.in_(back))
+    return list(tx.execute(query.where(*left)))
+
+
+def held(tx: Connection, digest: bytes, after: int) -> list[Row[Any]]:
+    """The rows after one of files of some bytes that lie in the quarantine, the latest first."""
+    query = select(journal, root.c.path.label("root")).join_from(journal, root).order_by(journal.c.id.desc())
+    moved = (journal.c.digest == digest, journal.c.state == MoveState.MOVED, journal.c.action.in_(MOVES))
+    query = query.where(journal.c.id > after)
+    return list(tx.execute(query.where(*moved)))
 
 
 def linked_keepers(tx: Connection) -> set[str]:

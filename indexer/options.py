@@ -172,7 +172,7 @@ def listed(text: str | None, what: str) -> list[str] | None:
 
 
 def paths_in(source: str, *, null: bool) -> list[bytes]:
-    """The paths in a list of files.
+    """The paths in a list of files, whose lines may end as on Windows: where no such file is, the carriage return goes.
 
     Args:
         source: The list; - for standard input.
@@ -191,7 +191,8 @@ def paths_in(source: str, *, null: bool) -> list[bytes]:
         raise UsageError(f"cannot read the list '{output.named(source)}': {error.strerror}") from error
     if b"\0" in data and not null:
         raise UsageError("the list of files has NUL characters", "if they separate the names, add -0")
-    return [line for line in data.split(b"\0" if null else b"\n") if line]
+    lines = data.split(b"\0" if null else b"\n")
+    return [path for line in lines if (path := line if null or os.path.lexists(line) else line.removesuffix(b"\r"))]
 
 
 def warn_all(lines: Iterable[str]) -> None:

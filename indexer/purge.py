@@ -8,19 +8,23 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import altered, delete
 from indexer.journal import BATCH, entry_of, finished, started, sync, told, write_states
 from indexer.moves import JournalEntry, Moved, MoveReport, MoveState
+from indexer.needed import away_by_name, is_sidecar, sidecar_needed
 from indexer.places import joined
 from indexer.plans import LINKS, Action, Refused
 from indexer.quarantine import digest_at, is_payload, is_quarantined
 from indexer.records import Tick, no_progress
+from indexer.recover import end_stranded
+from indexer.sidecars import Finder
 
 Entries = tuple[JournalEntry, ...]
-"""A picture, or a text that belongs to none, and what belongs to it."""
+"""A picture, or a text that belongs to none, and what belongs to it; or a sidecar that other pictures may want."""
 
 
 def purge(
@@ -29,7 +33,7 @@ def purge(
     """DELETES for good the quarantined files of prunes older than a span, when a keeper still stands for them.
 
     Sidecars and former versions of captions go with their picture; those of annotation files stay while a picture does
-    that an undo may bring back.
+    that an undo may bring back, and sidecars while another picture that they belong to stands, or may be brought back.
 
     Args:
         database: Open for writing.
@@ -39,7 +43,9 @@ def purge(
         tick: Told of progress.
     """
     started_s = time.monotonic()
-    waiting, left = _old(database, older_than_s)
+    gone: set[int] = set()
+    waiting, left, needed = _old(database, older_than_s)
+    lacked = partial(needed, gone=gone)
     limit, total = keep_bytes or -1, len(waiting)  # without a limit, what takes no space goes, too
     run_id = started(database, "purge") if waiting and left > limit and not dry_run else None
     done: list[Moved | Refused] = []
@@ -47,55 +53,75 @@ def purge(
     tick("purge", 0, total)
     while waiting and left > limit:
         deeds = _next(waiting, left - limit)
-        problems = _problems(database, deeds, pictures_stay=pictures_stay)
+        problems = _problems(database, deeds, lacked, pictures_stay=pictures_stay)
         sound = [deed for deed in deeds if deed[0].entry_id not in problems]
         answers = problems | (_examined(sound) if dry_run else _deleted(database, sound))
         pictures_stay |= any(
             answers[first.entry_id] and first.action is not Action.REWRITE for first, *_others in deeds
         )
+        gone.update(first.entry_id for first, *_others in deeds if answers[first.entry_id] is None)
         left -= sum(entry.stamp.size for deed in sound for entry in deed if answers[entry.entry_id] is None)
         done += (answer for deed in deeds for answer in _report(deed, answers))
         tick("purge", len(deeds), total)
+    if not dry_run:
+        end_stranded(database)
     return finished(database, run_id, done, started_s)
 
 
-def _old(database: Database, span_s: int) -> tuple[deque[Entries], int]:
-    """What is old enough to go, the oldest first, and the bytes of all that lies in the quarantine.
+def _old(database: Database, span_s: int) -> tuple[deque[Entries], int, Callable[..., Refused | None]]:
+    """What is old enough to go, the oldest first, the bytes of all that the quarantine holds, and what tells who must stay.
 
-    Each picture or text has the entries that belong to it behind it.
+    Each picture or text has the entries that belong to it behind it. Sidecars that other pictures may want come last.
     """
     limit_ns = time.time_ns() - span_s * 1_000_000_000
     with database.reading() as tx:
         starts = ledger.run_times(tx)
-        rows = ledger.journal_entries(tx, states=[MoveState.MOVED])
-        rows = [row for row in rows if row.action not in (*LINKS, Action.RENAME)]
-        entries = [entry_of(database, row) for row in reversed(rows)]
+        moved = [entry_of(database, row) for row in reversed(ledger.journal_entries(tx, states=[MoveState.MOVED]))]
+        purged = ledger.in_state(tx, {one.owner_id for one in moved if one.owner_id is not None}, MoveState.PURGED)
+    needed = partial(sidecar_needed, finder=Finder(), away=away_by_name(moved))
+    entries = [entry for entry in moved if entry.action not in (*LINKS, Action.RENAME)]
+    old = [entry for entry in entries if starts[entry.run_id] <= limit_ns]
     companions: dict[int, list[JournalEntry]] = {}
-    for entry in entries:
-        if entry.owner_id is not None:
+    alone: list[Entries] = []
+    for entry in old:
+        if is_sidecar(entry) and (entry.owner_id in purged or needed(entry, gone={entry.owner_id})):
+            alone.append((entry,))
+        elif entry.owner_id is not None:
             companions.setdefault(entry.owner_id, []).append(entry)
-    old = (entry for entry in entries if entry.owner_id is None and starts[entry.run_id] <= limit_ns)
-    deeds = deque((entry, *companions.get(entry.entry_id, ())) for entry in old)
-    return deeds, sum(entry.stamp.size for entry in entries)
+    deeds = ((entry, *companions.get(entry.entry_id, ())) for entry in old if entry.owner_id is None)
+    return deque([*deeds, *alone]), sum(entry.stamp.size for entry in entries), needed
 
 
 def _next(waiting: deque[Entries], surplus: int) -> list[Entries]:
     """The oldest of what waits, taken from it: pictures or texts, a batch at most, until they free enough bytes."""
     deeds: list[Entries] = []
     while waiting and len(deeds) < BATCH and surplus > 0:
-        if deeds and deeds[0][0].action is not waiting[0][0].action:  # whether pictures stay decides on texts
+        if deeds and _sort(deeds[0]) != _sort(waiting[0]):  # whether pictures stay decides on texts, and on sidecars
             break
         deeds.append(waiting.popleft())
         surplus -= sum(entry.stamp.size for entry in deeds[-1])
     return deeds
 
 
-def _problems(database: Database, deeds: Iterable[Entries], *, pictures_stay: bool) -> dict[int, Refused | None]:
+def _sort(deed: Entries) -> tuple[Action, bool]:
+    """What is judged together."""
+    return deed[0].action, is_sidecar(deed[0])
+
+
+def _problems(
+    database: Database,
+    deeds: Iterable[Entries],
+    needed: Callable[[JournalEntry], Refused | None],
+    *,
+    pictures_stay: bool,
+) -> dict[int, Refused | None]:
     """Why quarantined files must stay, by the id of those that must."""
     problems = {}
     for first, *_others in deeds:
         if first.action is Action.REWRITE:
             problem = _text_needed(first, pictures_stay=pictures_stay)
+        elif is_sidecar(first):
+            problem = needed(first)
         else:
             problem = _keeper_missing(database, first)
         problems[first.entry_id] = problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 from indexer import ledger, queries, rejects
 from indexer.database import Database
 from indexer.deeds import came_back, found_state, take_back
+from indexer.filesystem import folder_exists
 from indexer.journal import entry_of, is_indexed, is_replacement, sync
+from indexer.manifest import MANIFEST
 from indexer.moves import PENDING, JournalEntry, MoveState, Recovered
-from indexer.plans import Action, Refused
-from indexer.quarantine import names_in
+from indexer.plans import MOVES, Action, Refused
+from indexer.quarantine import digest_at, names_in
 
 _NOT_HELD = (MoveState.ABORTED, MoveState.RESTORED, MoveState.MISSING)
 """Where a deed stands whose file is not in the quarantine, and was not purged."""
@@ -53,9 +55,10 @@ def recover(database: Database) -> Recovered:
 
 
 def notice_returned(database: Database) -> None:
-    """Writes down what an undo by the manifests alone took back; the rows of pictures are left to the next scan.
+    """Writes down what an undo by the manifests alone took back; the rows of pictures are left to scans.
 
-    Links that share blocks with their keeper cannot be told from files of their own, and stay as they are.
+    What moved on since is found by its row. Links that share blocks with their keeper cannot be told from files of their
+    own, and stay as they are.
     """
     lying = cache(lambda stored: names_in(database.absolute(stored)))
     with database.reading() as tx:
@@ -66,10 +69,45 @@ def notice_returned(database: Database) -> None:
         away = row.owner_id not in back if renamed else row.payload in lying(row.quarantine)
         if not away and came_back(entry := entry_of(database, row), back):
             back[entry.entry_id] = entry
+    with database.reading() as tx:
+        for row in sorted(rows, key=lambda row: row.owner_id is not None):
+            gone = MANIFEST in (names := lying(row.quarantine)) and row.payload not in names
+            if gone and row.id not in back and _moved_on(tx, entry := entry_of(database, row), back):
+                back[entry.entry_id] = entry
     if back:
         with database.writing(durable=True) as tx:
             ledger.journal_set(tx, dict.fromkeys(back, MoveState.RESTORED))
             rejects.release(tx, back.values())
+
+
+def end_stranded(database: Database) -> None:
+    """Notes that files are missing that took the places of pictures which are back, and which nothing can bring back."""
+    with database.reading() as tx:
+        entries = [entry_of(database, row) for row in ledger.stranded(tx)]
+    gone = [
+        one for one in entries if folder_exists(one.quarantine) and digest_at(one.quarantine, one.payload) != one.digest
+    ]
+    lost = [one.entry_id for one in gone if moved_again(database, one) is None]
+    if lost:
+        with database.writing(durable=True) as tx:
+            ledger.journal_set(tx, dict.fromkeys(lost, MoveState.MISSING))
+
+
+def moved_again(database: Database, entry: JournalEntry) -> int | None:
+    """The run that moved a file on, from its new place in the data set into the quarantine; None when none did."""
+    with database.reading() as tx:
+        others = [entry_of(database, row) for row in ledger.held(tx, entry.digest, after=entry.entry_id)]
+    return next((one.run_id for one in others if one.full_path == entry.payload_path), None)
+
+
+def _moved_on(tx: Connection, entry: JournalEntry, back: Container[int]) -> bool:
+    """True for a file that left the quarantine and has another name by now, and for what came with one.
+
+    Bytes alone do not tell: a copy of what was rejected may have come since, and somebody deleted what lay there.
+    """
+    if entry.action not in MOVES:
+        return False
+    return entry.owner_id in back if entry.owner_id is not None else ledger.is_live(tx, entry.digest, entry.stamp)
 
 
 def _unreplaced(entries: Sequence[JournalEntry], found: dict[int, MoveState]) -> dict[int, MoveState]:

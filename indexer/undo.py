@@ -32,6 +32,7 @@ from indexer.moves import JournalEntry, Moved, MoveReport, MoveState
 from indexer.plans import Action, Refused
 from indexer.quarantine import has_payload
 from indexer.records import Stamp, Tick, no_progress
+from indexer.recover import end_stranded, moved_again
 
 Answer = tuple[JournalEntry, Stamp | Refused | None]
 _STAYS = "it stays with its picture"
@@ -62,11 +63,13 @@ def undo(database: Database, run_id: int | None = None, tick: Tick = no_progress
     tick("bring back", 0, total)
     for entries in _pages(database, chosen):
         write_states(database, dict.fromkeys((entry.entry_id for entry in entries), MoveState.RETURNING))
-        answers = list(_taken_back(entries, refused, partial(_others, database)))
+        taken = list(_taken_back(entries, refused, partial(_others, database)))
         sync(entries)
+        answers = [(entry, _explained(database, entry, answer)) for entry, answer in taken]
         _write_returned(database, answers)
         done += _report(answers)
         tick("bring back", sum(entry.owner_id is None for entry in entries), total)
+    end_stranded(database)
     return finished(database, undo_id, done, started_s)
 
 
@@ -168,6 +171,14 @@ def _one_by_one(deed: Iterable[JournalEntry], refused: set[int], others: Others)
             # what a refused caption was merged into may be all that is left of it
             refused.add(entry.entry_id if entry.owner_id is None else entry.owner_id)
         yield entry, answer
+
+
+def _explained(database: Database, entry: JournalEntry, answer: Stamp | Refused | None) -> Stamp | Refused | None:
+    """The same answer; what another run moved into the quarantine since is not just missing."""
+    run_id = moved_again(database, entry) if isinstance(answer, Refused) and entry.action is Action.RENAME else None
+    if run_id is None:
+        return answer
+    return Refused(entry.full_path, f"it lies in the quarantine: undo run {run_id}, which moved it there, first")
 
 
 def _whole(answers: Sequence[Answer]) -> Sequence[Answer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from indexer import index, recover, watch
+from indexer import index, watch
 from indexer.asking import places
 from indexer.executors import local_pool
 from indexer.guarding import Guarding
@@ -68,5 +68,4 @@ class Watching(Guarding):
     def _indexed(self, request: IndexRequest, jobs: int | None, tick: Tick, *, patient: bool = False) -> IndexReport:
         """Carries out a run, and waits for another one first when it is patient."""
         with self._writing(patient=patient) as database, local_pool(jobs) as executor:
-            recover.notice_returned(database)
             return index.update(database, request, executor, tick)

@@ -147,6 +147,24 @@ def test_index_reads_lists_of_files(here: Path, capsys: pytest.CaptureFixture[st
     assert (first["files"], first["new"], second["files"], second["new"]) == (1, 1, 2, 1)
 
 
+def test_index_reads_lists_of_files_with_line_ends_of_windows(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unless a name ends in a carriage return, as it may; a list with NULs is taken as it is."""
+    for number, name in enumerate(("x.png", "y.png", "odd\r")):
+        (here / "photos" / name).write_bytes(encoded(drawn(41 + number), "PNG"))
+    words = ["index", "photos", "--json", "--jobs", "0", "--all-files", "--files-from"]
+    files = []
+    for text, null in (
+        ("photos/x.png\r\n\r\nphotos/y.png", False),
+        ("photos/odd\r\n", False),
+        ("photos/x.png\r\0", True),
+    ):
+        (here / "list").write_bytes(text.encode())
+        assert run([*words, "list", *(["-0"] if null else [])]) == 0
+        files.append(json.loads(capsys.readouterr().out)["files"])
+
+    assert files == [2, 1, 0]
+
+
 @pytest.mark.parametrize(
     "command",
     [
