@@ -24,6 +24,7 @@ ALLOWED = {
     ("backup.py", "backup"),  # the partial file of a backup that failed
     ("database.py", "_copy"),  # a backup that is complete gets its name
     ("filesystem.py", "rename_no_replace"),  # the old name of a file that has its new one
+    ("incoming.py", "_removed"),  # a picture that was handed over as bytes
     ("output.py", "new_file"),  # a page or a sheet that could not be written to the end
     ("quarantine.py", "drop_payload_name"),  # purge, recover, and what was put back from a copy
     ("rewrites.py", "_go_back"),  # a caption that the prune itself had made
