@@ -79,8 +79,8 @@ def page(place: Path, data: Path, size: int) -> str:
     return (
         f"{INTRODUCTION.format(size=size, twice=2 * size)}\n{head}\n"
         + "\n".join(lines)
-        + "\n\n*Right*: files of which the report says what is true. *Decoded*: pictures that the run decoded, of those whose bytes"
-        f" were never there. {times}\n\nThe trend, as `imgindex report --trend` prints it:\n\n```console\n"
+        + "\n\n*Right*: files of which the report says what is true. *Decoded*: pictures that the run decoded, of those whose bytes\n"
+        f"were never there. {times}\n\nThe trend, as `imgindex report --trend` prints it:\n\n```console\n"
         f"$ imgindex report --trend\n{printed(place, 'report', '--trend')}```\n"
     )
 
