@@ -42,12 +42,14 @@ def attend(pictures: Index, folders: Iterable[str], wishes: dict[str, Any], *, j
     try:
         with output.progress(wanted=not quiet) as stage.show:
             first = next(reports)
+        stage.waiting = True  # what is told now is stored
         stage.show = no_progress
         told_index(first, pictures.recovered, json=json, quiet=quiet)
         refuse_disbelieved(first)
         if not quiet:
             output.warn("Watching; stop with Ctrl-C.")
         for found in reports:
+            stage.waiting = True
             _tell(pictures, found, json=json, quiet=quiet)
     except BaseException as stop:
         if isinstance(stop, Exception) or not stage.waiting:
