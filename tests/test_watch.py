@@ -338,7 +338,7 @@ def test_file_systems_that_tell_nothing_are_searched(
         arrived(other, 21)
         heard = next(reports)
 
-    assert made == [([str(photos)], True), ([str(other)], False)]
+    assert made[:2] == [([str(photos)], True), ([str(other)], False)]  # what is tried later are folders that changed
     assert (searched.new, heard.new) == (1, 1)
 
 
